@@ -1,0 +1,48 @@
+import { z } from 'zod';
+
+/** One fact that led to a decision, with where and when it was seen. */
+export const evidenceSchema = z.strictObject({
+  fact: z.string(),
+  source: z.string(),
+  at: z.string().optional(),
+});
+
+export const versionPointSchema = z.strictObject({ version: z.string(), epoch: z.number().int().nonnegative() });
+
+/**
+ * What should happen to one package, and why. `reason` is a closed set of codes, so that programs can count them;
+ * `because` says it to a person.
+ */
+export const decisionSchema = z.strictObject({
+  package: z.string(),
+  action: z.enum(['bump', 'hold', 'ignore', 'current']),
+  from: versionPointSchema,
+  to: versionPointSchema.extend({ tag: z.string(), source: z.string(), commit: z.string().optional() }).optional(),
+  reason: z.enum([
+    'newer-release',
+    'fixes-vulnerability',
+    'up-to-date',
+    'updates-disabled',
+    'manual',
+    'source-unsupported',
+    'source-failed',
+    'not-observed-yet',
+    'no-usable-release',
+    'downgrade',
+    'pinned',
+    'held',
+    'closed-by-hand',
+    'loop',
+  ]),
+  because: z.string(),
+  urgency: z.enum(['security', 'normal', 'low']),
+  evidence: z.array(evidenceSchema),
+  /** Ids of the advisories that the target version fixes. */
+  fixes: z.array(z.string()),
+  /** ISO 8601: a hold ends by itself then. */
+  until: z.string().optional(),
+});
+
+export type Evidence = z.infer<typeof evidenceSchema>;
+export type VersionPoint = z.infer<typeof versionPointSchema>;
+export type Decision = z.infer<typeof decisionSchema>;

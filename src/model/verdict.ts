@@ -1,0 +1,22 @@
+import { z } from 'zod';
+
+/** What one gate says of one build. */
+export const gateResultSchema = z.strictObject({
+  gate: z.string(),
+  outcome: z.enum(['passed', 'failed', 'waived']),
+  because: z.string(),
+});
+
+/** All gates over the artifacts of one build. Key: build key + gate-set version. */
+export const verdictSchema = z.strictObject({
+  buildKey: z.string(),
+  package: z.string(),
+  version: z.string(),
+  gateSet: z.number().int(),
+  passed: z.boolean(),
+  gates: z.array(gateResultSchema),
+  at: z.iso.datetime(),
+});
+
+export type GateResult = z.infer<typeof gateResultSchema>;
+export type Verdict = z.infer<typeof verdictSchema>;

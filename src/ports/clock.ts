@@ -1,0 +1,4 @@
+/** Time. Tests turn it by hand. */
+export interface Clock {
+  now(): Date;
+}

@@ -1,0 +1,56 @@
+/**
+ * Where proposals are made. Two adapters: GitHub (git-data calls, no clone) and a bare git repository.
+ * Errors: forge.unauthorized, forge.conflict, forge.refused, upstream.rate-limited, upstream.unreachable.
+ */
+export interface ForgeProposal {
+  readonly number: number;
+  readonly url: string;
+  readonly branch: string;
+  readonly title: string;
+  readonly body: string;
+  readonly labels: readonly string[];
+  readonly state: 'open' | 'merged' | 'closed';
+  readonly head: string;
+  /** ISO 8601. */
+  readonly openedAt: string;
+  readonly closedAt?: string;
+  readonly closedBy?: string;
+}
+
+export interface BranchWrite {
+  readonly branch: string;
+  /** The commit that the new commit stands on. */
+  readonly parent: string;
+  /** What the branch points at now as far as we know; undefined when it is to be made. Another head is forge.conflict. */
+  readonly expectedHead: string | undefined;
+  readonly message: string;
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+}
+
+export interface ProposalText {
+  readonly title: string;
+  readonly body: string;
+  readonly labels: readonly string[];
+}
+
+export interface CommitStatus {
+  readonly context: string;
+  readonly state: 'pending' | 'success' | 'failure' | 'error';
+  readonly description: string;
+  readonly url?: string;
+}
+
+export interface Forge {
+  /** Proposals on branches that start with `prefix`, open ones and those closed since `since` (ISO 8601). */
+  list(prefix: string, since?: string): Promise<readonly ForgeProposal[]>;
+  /** Puts one commit on a branch, making or moving it. Returns the commit. */
+  write(write: BranchWrite): Promise<string>;
+  open(branch: string, text: ProposalText): Promise<ForgeProposal>;
+  update(number: number, text: Partial<ProposalText>): Promise<void>;
+  setStatus(commit: string, status: CommitStatus): Promise<void>;
+  /** One comment per `key`: a second one with the same key replaces the first. */
+  comment(number: number, key: string, text: string): Promise<void>;
+  /** Merges when the head is still `head`; forge.conflict when it is not or does not merge. Returns the commit on main. */
+  merge(number: number, head: string): Promise<string>;
+  close(number: number, why: string): Promise<void>;
+}

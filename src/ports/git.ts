@@ -1,0 +1,52 @@
+/** Reading git repositories. Errors: upstream.unreachable, upstream.not-found, aborted. */
+export interface GitRef {
+  /** `refs/tags/v1.0` */
+  readonly name: string;
+  /** The commit; of an annotated tag, the one that it peels to. */
+  readonly commit: string;
+}
+
+export interface GitCommit {
+  readonly commit: string;
+  /** Committer time, seconds since 1970. */
+  readonly time: number;
+}
+
+export interface GitFile {
+  readonly path: string;
+  /** Git blob id: the file's content by hash. */
+  readonly blob: string;
+}
+
+export interface GitCheckout {
+  readonly repository: string;
+  readonly tag?: string;
+  readonly branch?: string;
+  readonly commit?: string;
+  /** Absolute path of a directory; made when absent. */
+  readonly into: string;
+  readonly recurseSubmodules?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface Git {
+  lsRemote(repository: string, signal?: AbortSignal): Promise<readonly GitRef[]>;
+  /** Checks out a work tree without its history. Returns what HEAD is. */
+  checkout(request: GitCheckout): Promise<GitCommit>;
+}
+
+/** A repository of recipes as the daemon reads it: a bare mirror that is brought up to date, then read by commit. */
+export interface RecipeRepository {
+  /** Brings the mirror up to date; afterwards `head` and `branches` say what the remote has. */
+  refresh(signal?: AbortSignal): Promise<void>;
+  /** Tip of the main branch. */
+  head(): Promise<GitCommit>;
+  branches(prefix: string): Promise<readonly GitRef[]>;
+  commit(id: string): Promise<GitCommit>;
+  /** Every file below a commit, sorted by path. */
+  files(commit: string): Promise<readonly GitFile[]>;
+  /** Content of blobs, by blob id. */
+  read(blobs: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>;
+  /** Whether `ancestor` is in the history of `commit`. */
+  contains(commit: string, ancestor: string): Promise<boolean>;
+}

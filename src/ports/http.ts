@@ -1,0 +1,25 @@
+/** The one door to HTTP. Errors are RegrowErrors: upstream.unreachable, upstream.too-large, upstream.rate-limited, aborted. */
+export interface HttpRequest {
+  readonly url: string;
+  readonly method?: 'GET' | 'HEAD';
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as If-None-Match; the answer may then be 304 with no body. */
+  readonly etag?: string;
+  /** Bytes; a longer body is upstream.too-large. Default 16 MiB. */
+  readonly limit?: number;
+  /** Milliseconds for the whole answer. Default 60 000. */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Header names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+export interface Http {
+  /** Any status is an answer; only a failure to get one throws. Redirects are followed within reason. */
+  request(request: HttpRequest): Promise<HttpAnswer>;
+}

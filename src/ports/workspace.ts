@@ -1,0 +1,52 @@
+/** One entry of a tree, path relative to its root, `/` between components, no leading `./`. */
+export interface TreeEntry {
+  readonly path: string;
+  readonly type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'other';
+  /** Permission bits, with setuid, setgid and sticky. */
+  readonly mode: number;
+  /** Bytes, of files. */
+  readonly size: number;
+  /** Target of a symlink, or the path of the first entry that shares a hard link's file. */
+  readonly link?: string;
+}
+
+/** What a file outside any package is unpacked from. */
+export interface UnpackEntry {
+  readonly path: string;
+  readonly type: 'file' | 'directory' | 'symlink' | 'hardlink';
+  readonly mode: number;
+  readonly link?: string;
+  readonly content?: Uint8Array;
+}
+
+/**
+ * The directory that one build works in; removed when it is done. Paths are relative to it and may not leave it: one that
+ * does is build.output-unsafe, also by way of a symlink. Errors: storage.full.
+ */
+export interface Workspace {
+  /** Absolute path of a relative one, for the sandbox. */
+  path(relative: string): string;
+  makeDirectory(relative: string): Promise<void>;
+  write(relative: string, content: Uint8Array | string, mode?: number): Promise<void>;
+  read(relative: string): Promise<Uint8Array>;
+  exists(relative: string): Promise<boolean>;
+  /** All entries below a directory, parents first, each directory's children sorted by name (bytewise); links not followed. */
+  walk(relative: string): Promise<readonly TreeEntry[]>;
+  /** Puts entries below a directory, never through a symlink to outside of it. */
+  unpack(relative: string, entries: Iterable<UnpackEntry>): Promise<void>;
+  /** Unpacks a source archive (tar, tar.gz, tar.bz2, tar.xz, zip by its content) below a directory, leaving out leading path components. */
+  extract(archive: string, into: string, stripComponents: number): Promise<void>;
+  /**
+   * Fills the gaps of a root with links to the host's files: what the root does not have, and the host's
+   * `/usr/{bin,sbin,lib,lib64,include,libexec,share}` has, becomes a link to `/host/usr/…`. The root's own files always win.
+   */
+  mergeHost(relative: string): Promise<void>;
+  /** Sets every modification time below a directory, seconds since 1970. */
+  setTimes(relative: string, time: number): Promise<void>;
+  remove(relative: string): Promise<void>;
+}
+
+export interface Workspaces {
+  /** An empty directory of its own. */
+  create(label: string): Promise<Workspace & { dispose(): Promise<void> }>;
+}
