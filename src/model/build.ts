@@ -6,6 +6,10 @@ import { targetNameSchema } from './target.ts';
 export const lockedPackageSchema = z.strictObject({
   name: z.string(),
   version: z.string(),
+  /** `Q1…` of its control member: the same for the unsigned and the signed file. Part of the build key. */
+  checksum: z.string(),
+  /** Where its file is in the object store, and the file's sha256. Not part of the build key. */
+  key: z.string(),
   digest: z.string(),
 });
 

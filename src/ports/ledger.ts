@@ -3,6 +3,7 @@ import type { Decision } from '../model/decision.ts';
 import type { LedgerEvent } from '../model/event.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Observation } from '../model/observation.ts';
+import type { Problem, Wait } from '../model/plan.ts';
 import type { Proposal } from '../model/proposal.ts';
 import type { Generation, ImagePublication } from '../model/publication.ts';
 import type { Verdict } from '../model/verdict.ts';
@@ -25,6 +26,10 @@ export interface LedgerRows {
   readonly image: ImagePublication;
   /** Key: `ADVISORY/PACKAGE`. */
   readonly finding: Finding;
+  /** Key: `PURPOSE/PACKAGE/TARGET`; there while it waits. */
+  readonly wait: Wait;
+  /** Key: `AREA/NAME`; there while it is wrong. */
+  readonly problem: Problem;
   /** Key: name of a feed or source; its etag or cursor. */
   readonly cursor: { readonly etag?: string; readonly cursor?: string };
 }
