@@ -63,6 +63,8 @@ export interface RegrowErrorOptions extends ErrorWhere {
   readonly cause?: unknown;
   /** What the reader can do about it, one sentence. */
   readonly remedy?: string;
+  /** Seconds to wait before trying again, where the other side said so. */
+  readonly retryAfter?: number;
 }
 
 /** The one error of regrow. Compare `code`, never `message`. */
@@ -71,15 +73,17 @@ export class RegrowError extends Error {
   readonly retry: Retry;
   readonly where: ErrorWhere;
   readonly remedy: string | undefined;
+  readonly retryAfter: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: RegrowErrorOptions = {}) {
-    const { retry = 'never', cause, remedy, ...where } = options;
+    const { retry = 'never', cause, remedy, retryAfter, ...where } = options;
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'RegrowError';
     this.code = code;
     this.retry = retry;
     this.where = where;
     this.remedy = remedy;
+    this.retryAfter = retryAfter;
   }
 }
 

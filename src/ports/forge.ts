@@ -14,12 +14,24 @@ export interface ForgeProposal {
   /** ISO 8601. */
   readonly openedAt: string;
   readonly closedAt?: string;
+  /** Who closed it without merging, where that was not this forge port. */
   readonly closedBy?: string;
+}
+
+/** The tip of a branch. */
+export interface ForgeBranch {
+  readonly commit: string;
+  readonly message: string;
+  /** Whether this forge port wrote the commit and nobody has changed it since. */
+  readonly ours: boolean;
 }
 
 export interface BranchWrite {
   readonly branch: string;
-  /** The commit that the new commit stands on. */
+  /**
+   * The commit whose files the new commit starts from. Where that is not the branch's head, the new commit has both as
+   * parents: a branch only ever moves forward, so that a push of someone else in between is refused and never lost.
+   */
   readonly parent: string;
   /** What the branch points at now as far as we know; undefined when it is to be made. Another head is forge.conflict. */
   readonly expectedHead: string | undefined;
@@ -43,8 +55,12 @@ export interface CommitStatus {
 export interface Forge {
   /** Proposals on branches that start with `prefix`, open ones and those closed since `since` (ISO 8601). */
   list(prefix: string, since?: string): Promise<readonly ForgeProposal[]>;
+  /** The open proposal of exactly this branch. */
+  find(branch: string): Promise<ForgeProposal | undefined>;
+  branch(name: string): Promise<ForgeBranch | undefined>;
   /** Puts one commit on a branch, making or moving it. Returns the commit. */
   write(write: BranchWrite): Promise<string>;
+  /** Opens the proposal of a branch, or gives the one that is open. */
   open(branch: string, text: ProposalText): Promise<ForgeProposal>;
   update(number: number, text: Partial<ProposalText>): Promise<void>;
   setStatus(commit: string, status: CommitStatus): Promise<void>;
@@ -52,5 +68,6 @@ export interface Forge {
   comment(number: number, key: string, text: string): Promise<void>;
   /** Merges when the head is still `head`; forge.conflict when it is not or does not merge. Returns the commit on main. */
   merge(number: number, head: string): Promise<string>;
+  /** Closes without merging, and says why in a comment. Closing what is closed is nothing. */
   close(number: number, why: string): Promise<void>;
 }
