@@ -1,0 +1,17 @@
+import type { QueueCounts, QueueJob } from '../model/queue.ts';
+
+/** Looking at the queues. Errors: queue.unreachable. */
+export interface QueueView {
+  /** By queue name. */
+  counts(): Promise<Readonly<Record<string, QueueCounts>>>;
+  /** Active jobs first, then waiting ones in the order in which they will be taken, then delayed and failed ones. */
+  list(limit: number): Promise<readonly QueueJob[]>;
+}
+
+/** What someone outside may ask of the daemon: to look sooner. Errors: queue.unreachable. */
+export interface QueueRequests {
+  /** Asks for a reconcile now. */
+  reconcile(): Promise<void>;
+  /** Asks a source again now. */
+  watch(source: string): Promise<void>;
+}
