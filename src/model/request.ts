@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { artifactSchema } from './artifact.ts';
+import { lockedPackageSchema } from './build.ts';
+import { findingSchema } from './finding.ts';
+import { purposeSchema } from './plan.ts';
+import { targetNameSchema } from './target.ts';
+
+/** Work that is too large for a queue's payload lies in the object store under `requests/DIGEST.json`; jobs carry the key. */
+
+/** Builds that are to be judged together: all of one proposal, or of one package on main. */
+export const verifyRequestSchema = z.strictObject({
+  kind: z.literal('verify'),
+  purpose: purposeSchema,
+  /** Origins, for people. */
+  packages: z.array(z.string()),
+  builds: z.array(z.strictObject({ buildKey: z.string(), attempt: z.number().int(), target: targetNameSchema })),
+  /** Known vulnerabilities of the packages as published now, and as they would be. */
+  findings: z.strictObject({ before: z.array(findingSchema), after: z.array(findingSchema) }),
+});
+
+/** One transaction: packages that appear together, on all targets at once. */
+export const publishRequestSchema = z.strictObject({
+  kind: z.literal('publish'),
+  add: z.array(z.strictObject({ key: z.string(), artifact: artifactSchema })),
+});
+
+/** An image to assemble and run: what its definition says, with every package pinned. */
+export const imageRequestSchema = z.strictObject({
+  kind: z.literal('image'),
+  name: z.string(),
+  tag: z.string(),
+  definition: z.strictObject({ path: z.string(), text: z.string() }),
+  generation: z.number().int(),
+  platforms: z.array(z.strictObject({ target: targetNameSchema, packages: z.array(lockedPackageSchema) })),
+  /** Seconds since 1970: the newest build date of its packages. */
+  sourceDateEpoch: z.number().int(),
+  /** Name and PEM of the keys that machines made from it trust. */
+  keys: z.array(z.strictObject({ name: z.string(), pem: z.string() })),
+});
+
+/** An image that was built and ran, to be tagged. */
+export const imagePublishRequestSchema = z.strictObject({
+  kind: z.literal('image-publish'),
+  /** Key of the image request, and of its result. */
+  image: z.string(),
+  result: z.string(),
+  vulnerabilities: z.array(z.string()),
+});
+
+export const requestSchema = z.discriminatedUnion('kind', [
+  verifyRequestSchema,
+  publishRequestSchema,
+  imageRequestSchema,
+  imagePublishRequestSchema,
+]);
+
+export type VerifyRequest = z.infer<typeof verifyRequestSchema>;
+export type PublishRequest = z.infer<typeof publishRequestSchema>;
+export type ImageRequest = z.infer<typeof imageRequestSchema>;
+export type ImagePublishRequest = z.infer<typeof imagePublishRequestSchema>;
+export type Request = z.infer<typeof requestSchema>;

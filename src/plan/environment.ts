@@ -1,0 +1,65 @@
+import { RegrowError } from '../errors.ts';
+import type { Artifact } from '../model/artifact.ts';
+import type { LockedPackage } from '../model/build.ts';
+import { parseDependency } from '../model/dependency.ts';
+import { type PackageIndex, solve } from '../model/solve.ts';
+
+/** An artifact that a build may use, and where its file lies. */
+export interface AvailablePackage {
+  readonly artifact: Artifact;
+  /** Key in the object store. */
+  readonly key: string;
+}
+
+export interface LockedEnvironment {
+  readonly host: string[];
+  readonly packages: LockedPackage[];
+}
+
+export interface EnvironmentSources {
+  readonly index: PackageIndex;
+  /** Key in the object store of each artifact of the index. */
+  readonly keyOf: (artifact: Artifact) => string;
+  /** Names that the host gives, of the engine's table and the configuration. */
+  readonly hostPackages: ReadonlySet<string>;
+  /** Names that the index can give. */
+  readonly ownNames: ReadonlySet<string>;
+}
+
+/**
+ * Pins an environment: what our own repository has comes from there with all that it pulls in, the rest from the host.
+ * Throws build.refused for a package that neither has, solve.unsatisfiable where the repository's does not fit.
+ */
+export function lockEnvironment(
+  wanted: readonly string[],
+  sources: EnvironmentSources,
+  where: { readonly package: string; readonly file: string; readonly field: string },
+): LockedEnvironment {
+  const own: string[] = [];
+  const host: string[] = [];
+  for (const text of new Set(wanted)) {
+    const dependency = parseDependency(text);
+    if (dependency.conflict) continue;
+    if (sources.ownNames.has(dependency.name)) own.push(text);
+    else if (sources.hostPackages.has(dependency.name)) host.push(dependency.name);
+    else {
+      throw new RegrowError(
+        'build.refused',
+        `${where.field} asks for ${text}, which neither this host nor the repository has`,
+        {
+          ...where,
+          remedy:
+            'add a recipe for it, map it to commands of the host under build.hostTools, or build with engine: melange',
+        },
+      );
+    }
+  }
+  const packages = solve(sources.index, own).map((artifact) => ({
+    name: artifact.info.name,
+    version: artifact.info.version,
+    checksum: artifact.checksum,
+    key: sources.keyOf(artifact),
+    digest: artifact.digest,
+  }));
+  return { host: [...new Set(host)].toSorted(), packages };
+}
