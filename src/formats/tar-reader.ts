@@ -1,0 +1,144 @@
+import { RegrowError } from '../errors.ts';
+import { type TarEntry, tarBlock } from './tar.ts';
+
+export interface TarReadEntry extends TarEntry {
+  readonly content: Uint8Array;
+  readonly pax: Readonly<Record<string, string>>;
+  /** Seconds since 1970. */
+  readonly mtime: number;
+}
+
+export interface TarContents {
+  readonly entries: readonly TarReadEntry[];
+  /** Zero blocks after the last entry: 0 where the archive was left open, as apk's control members are. */
+  readonly endBlocks: number;
+}
+
+function malformed(what: string): RegrowError {
+  return new RegrowError('package.malformed', `not a readable tar archive: ${what}`);
+}
+
+/** Text of a fixed field, up to its first NUL. */
+function text(block: Buffer, offset: number, width: number): string {
+  const field = block.subarray(offset, offset + width);
+  const nul = field.indexOf(0);
+  return field.toString('utf8', 0, nul < 0 ? width : nul);
+}
+
+/** An octal field, or GNU's base-256 form of large values. */
+function number(block: Buffer, offset: number, width: number): number {
+  if (((block[offset] ?? 0) & 0x80) !== 0) {
+    let value = 0;
+    for (let i = 1; i < width; i += 1) value = value * 256 + (block[offset + i] ?? 0);
+    return value;
+  }
+  const digits = text(block, offset, width).trim();
+  if (digits === '') return 0;
+  if (!/^[0-7]+$/.test(digits)) throw malformed(`a number field reads ${JSON.stringify(digits)}`);
+  return Number.parseInt(digits, 8);
+}
+
+function checkSum(block: Buffer): void {
+  let sum = 8 * 0x20;
+  for (let i = 0; i < tarBlock; i += 1) if (i < 148 || i >= 156) sum += block[i] ?? 0;
+  if (sum !== number(block, 148, 8)) throw malformed('a header checksum does not match');
+}
+
+function parsePax(body: Buffer): Record<string, string> {
+  const records: Record<string, string> = {};
+  let at = 0;
+  while (at < body.length) {
+    const space = body.indexOf(0x20, at);
+    const length = Number(body.toString('latin1', at, Math.max(space, at)));
+    const end = at + length;
+    if (space < 0 || !Number.isInteger(length) || end > body.length || end <= space + 1 || body[end - 1] !== 0x0a) {
+      throw malformed('a PAX record has a wrong length');
+    }
+    const record = body.toString('utf8', space + 1, end - 1);
+    const equals = record.indexOf('=');
+    if (equals < 1) throw malformed('a PAX record has no key');
+    records[record.slice(0, equals)] = record.slice(equals + 1);
+    at = end;
+  }
+  return records;
+}
+
+function entryType(flag: string): TarEntry['type'] | undefined {
+  switch (flag) {
+    case '\0':
+    case '0':
+    case '7':
+      return 'file';
+    case '1':
+      return 'hardlink';
+    case '2':
+      return 'symlink';
+    case '5':
+      return 'directory';
+    default:
+      return undefined;
+  }
+}
+
+function trimPath(path: string): string {
+  let start = 0;
+  while (path.startsWith('./', start)) start += 2;
+  let end = path.length;
+  while (end > start && path[end - 1] === '/') end -= 1;
+  return path.slice(start, end);
+}
+
+/**
+ * Reads a tar archive: ustar, PAX, and GNU's long names. Contents are views of `archive`, not copies. Devices and fifos are
+ * refused: nothing that regrow reads may have them. Errors: package.malformed.
+ */
+export function readTar(archive: Uint8Array): TarContents {
+  const bytes = Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength);
+  const entries: TarReadEntry[] = [];
+  let globals: Record<string, string> = {};
+  let locals: Record<string, string> = {};
+  let at = 0;
+  let endBlocks = 0;
+  while (at < bytes.length) {
+    if (at + tarBlock > bytes.length) throw malformed('it ends within a header');
+    const block = bytes.subarray(at, at + tarBlock);
+    at += tarBlock;
+    if (block.every((byte) => byte === 0)) {
+      endBlocks += 1;
+      continue;
+    }
+    if (endBlocks > 0) throw malformed('there are bytes after its end');
+    checkSum(block);
+    const flag = block.toString('latin1', 156, 157);
+    const size = locals['size'] === undefined ? number(block, 124, 12) : Number(locals['size']);
+    const type = entryType(flag);
+    const stored = type === undefined || type === 'file' ? size : 0;
+    const next = at + Math.ceil(stored / tarBlock) * tarBlock;
+    if (!Number.isSafeInteger(stored) || stored < 0 || next > bytes.length) throw malformed('an entry is cut off');
+    const body = bytes.subarray(at, at + stored);
+    at = next;
+    if (flag === 'x') locals = { ...locals, ...parsePax(body) };
+    else if (flag === 'g') globals = { ...globals, ...parsePax(body) };
+    else if (flag === 'L') locals['path'] = text(body, 0, body.length);
+    else if (flag === 'K') locals['linkpath'] = text(body, 0, body.length);
+    else {
+      if (type === undefined) throw malformed(`an entry has type ${JSON.stringify(flag)}`);
+      const pax = { ...globals, ...locals };
+      const ustar = text(block, 257, 6).startsWith('ustar');
+      const prefix = ustar && block[263] === 0x30 ? text(block, 345, 155) : '';
+      const name = text(block, 0, 100);
+      const link = pax['linkpath'] ?? text(block, 157, 100);
+      entries.push({
+        path: trimPath(pax['path'] ?? (prefix === '' ? name : `${prefix}/${name}`)),
+        type,
+        mode: number(block, 100, 8) & 0o7777,
+        ...(type === 'symlink' || type === 'hardlink' ? { link: type === 'hardlink' ? trimPath(link) : link } : {}),
+        content: body,
+        pax,
+        mtime: number(block, 136, 12),
+      });
+      locals = {};
+    }
+  }
+  return { entries, endBlocks };
+}
