@@ -31,7 +31,7 @@ export interface LedgerRows {
   /** Key: `AREA/NAME`; there while it is wrong. */
   readonly problem: Problem;
   /** Key: name of a feed or source; its etag or cursor. */
-  readonly cursor: { readonly etag?: string; readonly cursor?: string };
+  readonly cursor: { readonly etag?: string | undefined; readonly cursor?: string | undefined };
 }
 
 export type LedgerKind = keyof LedgerRows;
