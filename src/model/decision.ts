@@ -31,6 +31,7 @@ export const decisionSchema = z.strictObject({
     'downgrade',
     'pinned',
     'held',
+    'cooling-down',
     'closed-by-hand',
     'loop',
   ]),

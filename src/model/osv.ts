@@ -8,6 +8,15 @@ const osvEventSchema = z.object({
   limit: z.string().optional(),
 });
 
+/**
+ * `custom_ranges` stand where Go's module versions and the project's releases differ: the SEMVER range beside them is then
+ * often without an end. `goos` limits an import to operating systems.
+ */
+const goSpecificSchema = z.object({
+  custom_ranges: z.array(z.object({ type: z.string(), events: z.array(osvEventSchema) })).default([]),
+  imports: z.array(z.object({ goos: z.array(z.string()).default([]) })).default([]),
+});
+
 export const osvSchema = z.object({
   id: z.string(),
   modified: z.string(),
@@ -23,6 +32,8 @@ export const osvSchema = z.object({
           .array(z.object({ type: z.string(), repo: z.string().optional(), events: z.array(osvEventSchema) }))
           .default([]),
         versions: z.array(z.string()).default([]),
+        /** What the Go vulnerability database adds (vuln.go.dev schema). Anything else here is dropped. */
+        ecosystem_specific: goSpecificSchema.optional().catch(undefined),
       }),
     )
     .default([]),
