@@ -2,38 +2,32 @@ import { type Matcher, RE2JS } from 're2js';
 import { type ErrorWhere, RegrowError } from '../errors.ts';
 
 /**
- * Regular expressions of recipes: Go's, which are RE2. JavaScript's own engine reads some of them differently (`(?i)`), and
- * can be stalled by one. Time is linear in the input.
+ * A regular expression of a recipe: Go's, which are RE2. JavaScript's own engine reads some of them differently (`(?i)`), and
+ * can be stalled by one; this one takes time linear in the input. Throws recipe.pattern-invalid.
  */
-export interface GoPattern {
-  readonly source: string;
-  /** Whether the pattern is found anywhere in the input. */
-  matches(input: string): boolean;
-  /** Every match replaced, with `$1`, `${1}`, `$name` and `$$` as Go's `Regexp.ReplaceAllString` reads them: `$1_x` is group `1_x`. */
-  replaceAll(input: string, template: string): string;
-}
-
-/** Throws recipe.pattern-invalid. */
-export function compileGoPattern(source: string, where: ErrorWhere = {}): GoPattern {
-  let compiled: RE2JS;
+export function compileGoPattern(source: string, where: ErrorWhere = {}): RE2JS {
   try {
-    compiled = RE2JS.compile(source);
+    return RE2JS.compile(source);
   } catch (cause) {
-    throw new RegrowError('recipe.pattern-invalid', `${JSON.stringify(source)} is not an RE2 pattern`, {
-      ...where,
-      remedy: 'write the pattern in RE2 syntax; it has no look-around and no back-references',
-      cause,
-    });
+    const place = [where.package, where.field].filter((part) => part !== undefined).join(': ');
+    throw new RegrowError(
+      'recipe.pattern-invalid',
+      `${place === '' ? '' : `${place}: `}${JSON.stringify(source)} is not an RE2 pattern`,
+      {
+        ...where,
+        remedy: 'write the pattern in RE2 syntax; it has no look-around and no back-references',
+        cause,
+      },
+    );
   }
-  return {
-    source,
-    matches: (input) => compiled.matcher(input).find(),
-    replaceAll: (input, template) => replaceAll(compiled.matcher(input), input, template),
-  };
 }
 
-/** Go leaves out an empty match that touches the end of the match before it. */
-function replaceAll(matcher: Matcher, input: string, template: string): string {
+/**
+ * Every match replaced as by Go's `Regexp.ReplaceAllString`: `$1`, `${1}`, `$name` and `$$`, names as long as they can be
+ * (`$1_x` is the group `1_x`, which is empty), and no empty match right after the match before it.
+ */
+export function replaceAllGo(pattern: RE2JS, input: string, template: string): string {
+  const matcher = pattern.matcher(input);
   let result = '';
   let copied = 0;
   let lastEnd = -1;
