@@ -1,0 +1,106 @@
+import type { FeedRow, Status } from '../model/status.ts';
+import type { Ledger } from '../ports/ledger.ts';
+import type { ReportSettings } from './stage.ts';
+
+export interface Freshness {
+  readonly sources: Status['sources'];
+  readonly feeds: FeedRow[];
+  /** The newest answer of anything that is watched, ISO 8601. */
+  readonly lastObservation?: string;
+}
+
+/** Rounds that a source may miss before silence is worth a word. */
+const roundsMissed = 3;
+
+function latest(...times: readonly (string | undefined)[]): string | undefined {
+  return times.reduce((a, b) => (a === undefined || (b !== undefined && b > a) ? b : a), undefined);
+}
+
+function earliest(...times: readonly (string | undefined)[]): string | undefined {
+  return times.reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a), undefined);
+}
+
+/** How fresh what is known of upstreams and advisories is. */
+export async function readFreshness(ledger: Ledger): Promise<Freshness> {
+  const entries = await ledger.list('observation');
+  const cursors = new Map((await ledger.list('cursor')).map((entry) => [entry.key, entry.at]));
+  const feeds = new Map<string, FeedRow>();
+  const answered = new Map<string, string>();
+  const failures = new Map<string, { since: string; message: string }>();
+  for (const { value, at } of entries) {
+    if (value.kind === 'release') {
+      answered.set(value.source, value.observedAt);
+    } else if (value.kind === 'advisory') {
+      const known = feeds.get(value.feed) ?? { name: value.feed, records: 0 };
+      const lastSeen = latest(known.lastSeen, value.observedAt, cursors.get(value.feed));
+      feeds.set(value.feed, { ...known, records: known.records + 1, ...(lastSeen === undefined ? {} : { lastSeen }) });
+    } else {
+      failures.set(value.source, { since: at, message: `${value.code}: ${value.message}` });
+    }
+  }
+  const failing = [...failures].flatMap(([source, failure]) => {
+    const feed = feeds.get(source);
+    if (feed === undefined) return [{ source, ...failure }];
+    feeds.set(source, { ...feed, failingSince: failure.since, message: failure.message });
+    return [];
+  });
+  const times = [...answered.values()];
+  const newest = latest(...times);
+  const oldest = earliest(...times);
+  const lastObservation = latest(newest, ...[...feeds.values()].map((feed) => feed.lastSeen));
+  return {
+    sources: {
+      total: new Set([...answered.keys(), ...failing.map((one) => one.source)]).size,
+      failing,
+      ...(newest === undefined ? {} : { newest }),
+      ...(oldest === undefined ? {} : { oldest }),
+    },
+    feeds: [...feeds.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    ...(lastObservation === undefined ? {} : { lastObservation }),
+  };
+}
+
+/** `3 min`, `2 h`, `5 d`: the largest unit that fits. */
+export function spanText(milliseconds: number): string {
+  const minutes = Math.floor(Math.max(0, milliseconds) / 60_000);
+  if (minutes < 1) return `${Math.floor(Math.max(0, milliseconds) / 1000)} s`;
+  if (minutes < 120) return `${minutes} min`;
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h`;
+  return `${Math.floor(minutes / (24 * 60))} d`;
+}
+
+export interface QuietInput {
+  readonly now: Date;
+  readonly lastEvent?: string;
+  readonly lastObservation?: string;
+  readonly lastPublication?: string;
+  /** When the conductor last finished a round. */
+  readonly conductor?: string;
+}
+
+/**
+ * The dead man's switch. A daemon that does nothing looks like one with nothing to do; what tells them apart is that
+ * sources answer and the conductor makes its rounds.
+ */
+export function judgeQuiet(input: QuietInput, settings: ReportSettings): Status['quiet'] {
+  const age = (at: string | undefined): number | undefined =>
+    at === undefined ? undefined : input.now.getTime() - Date.parse(at);
+  const observed = age(input.lastObservation);
+  const rounds = age(input.conductor);
+  const times = {
+    ...(input.lastEvent === undefined ? {} : { lastEvent: input.lastEvent }),
+    ...(input.lastObservation === undefined ? {} : { lastObservation: input.lastObservation }),
+    ...(input.lastPublication === undefined ? {} : { lastPublication: input.lastPublication }),
+    ...(input.conductor === undefined ? {} : { conductor: input.conductor }),
+  };
+  if (rounds !== undefined && rounds > roundsMissed * settings.reconcileInterval * 60_000) {
+    return { ...times, alarm: true, text: `the conductor has made no round for ${spanText(rounds)}` };
+  }
+  if (observed === undefined) return { ...times, alarm: false, text: 'no upstream has answered yet' };
+  if (observed > roundsMissed * settings.watchInterval * 60_000) {
+    return { ...times, alarm: true, text: `no upstream has answered for ${spanText(observed)}` };
+  }
+  const event = age(input.lastEvent);
+  const happened = event === undefined ? 'nothing has happened yet' : `the last event was ${spanText(event)} ago`;
+  return { ...times, alarm: false, text: `upstreams answered ${spanText(observed)} ago; ${happened}` };
+}
