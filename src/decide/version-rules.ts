@@ -1,3 +1,4 @@
+import type { RE2JS } from 're2js';
 import { compareApkVersions, isApkVersion, parseApkVersion } from '../model/apk-version.ts';
 import { compileGoPattern, replaceAllGo } from '../model/go-pattern.ts';
 import type { UpstreamTag } from '../model/observation.ts';
@@ -33,7 +34,10 @@ interface Rules {
   readonly stripSuffix: string;
   /** Whether ignore patterns look at the tag as it is (release-monitor) or at what is left of it after the strips. */
   readonly ignoreLooksAt: 'tag' | 'version';
+  readonly ignore: readonly { readonly source: string; readonly pattern: RE2JS }[];
+  readonly separator: string;
   readonly dropPreReleases: boolean;
+  readonly transforms: readonly { readonly pattern: RE2JS; readonly replace: string }[];
 }
 
 /**
@@ -42,22 +46,35 @@ interface Rules {
  * transforms. Throws recipe.pattern-invalid.
  */
 export function candidatesOf(tags: readonly UpstreamTag[], update: UpdateBlock, packageName: string): Candidates {
-  const rules = rulesOf(update);
+  const rules = rulesOf(update, packageName);
   const usable = new Map<string, Candidate>();
   const rejected: Rejection[] = [];
   for (const tag of tags) {
-    const outcome = versionOf(tag, update, rules, packageName);
+    const outcome = versionOf(tag, rules);
     if ('reason' in outcome) rejected.push({ tag: tag.tag, ...outcome });
     else if (!usable.has(outcome.version)) usable.set(outcome.version, { version: outcome.version, tag });
   }
   return { usable: [...usable.values()].sort((a, b) => compareApkVersions(b.version, a.version)), rejected };
 }
 
-function rulesOf(update: UpdateBlock): Rules {
+function rulesOf(update: UpdateBlock, packageName: string): Rules {
+  const compile = (field: string, pattern: string): RE2JS =>
+    compileGoPattern(pattern, { package: packageName, field: `update.${field}` });
+  const common = {
+    ignore: update['ignore-regex-patterns'].map((source) => ({
+      source,
+      pattern: compile('ignore-regex-patterns', source),
+    })),
+    separator: update['version-separator'] ?? '',
+    transforms: update['version-transform'].map(({ match, replace }) => ({
+      pattern: compile('version-transform', match),
+      replace,
+    })),
+  };
   const monitor = update['release-monitor'];
-  const dropPreReleases = update['enable-prerelease-tags'] !== true;
   if (monitor !== undefined) {
     return {
+      ...common,
       filterPrefix: monitor['version-filter-prefix'] ?? '',
       filterContains: monitor['version-filter-contains'] ?? '',
       stripPrefix: monitor['strip-prefix'] ?? '',
@@ -68,36 +85,31 @@ function rulesOf(update: UpdateBlock): Rules {
   }
   const block = update.github ?? update.git ?? update.oci;
   return {
+    ...common,
     filterPrefix: block?.['tag-filter-prefix'] ?? update.github?.['tag-filter'] ?? '',
     filterContains: block?.['tag-filter-contains'] ?? '',
     stripPrefix: block?.['strip-prefix'] ?? '',
     stripSuffix: block?.['strip-suffix'] ?? '',
     ignoreLooksAt: 'version',
-    dropPreReleases,
+    dropPreReleases: update['enable-prerelease-tags'] !== true,
   };
 }
 
 type Outcome = { readonly version: string } | { readonly reason: RejectionReason; readonly detail: string };
 
-function versionOf(tag: UpstreamTag, update: UpdateBlock, rules: Rules, packageName: string): Outcome {
+function versionOf(tag: UpstreamTag, rules: Rules): Outcome {
   if (!tag.tag.startsWith(rules.filterPrefix)) return { reason: 'filtered', detail: `prefix ${rules.filterPrefix}` };
   if (!tag.tag.includes(rules.filterContains))
     return { reason: 'filtered', detail: `contains ${rules.filterContains}` };
   if (rules.dropPreReleases && tag.prerelease) return { reason: 'pre-release', detail: 'marked by upstream' };
   let version = strip(tag.tag, rules);
   const looked = rules.ignoreLooksAt === 'tag' ? tag.tag : version;
-  const ignoring = update['ignore-regex-patterns'].find((pattern) =>
-    compileGoPattern(pattern, { package: packageName, field: 'update.ignore-regex-patterns' }).test(looked),
-  );
-  if (ignoring !== undefined) return { reason: 'ignored', detail: ignoring };
-  const separator = update['version-separator'] ?? '';
-  if (separator !== '') version = version.replaceAll(separator, '.');
+  const ignoring = rules.ignore.find(({ pattern }) => pattern.test(looked));
+  if (ignoring !== undefined) return { reason: 'ignored', detail: ignoring.source };
+  if (rules.separator !== '') version = version.replaceAll(rules.separator, '.');
   const mark = rules.dropPreReleases ? /alpha|beta|rc|pre/i.exec(version) : null;
   if (mark !== null) return { reason: 'pre-release', detail: mark[0] };
-  for (const { match, replace } of update['version-transform']) {
-    const where = { package: packageName, field: 'update.version-transform' };
-    version = replaceAllGo(compileGoPattern(match, where), version, replace);
-  }
+  for (const { pattern, replace } of rules.transforms) version = replaceAllGo(pattern, version, replace);
   if (!isApkVersion(version) || parseApkVersion(version).revision !== undefined) {
     return { reason: 'invalid-version', detail: version };
   }
