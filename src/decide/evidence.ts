@@ -1,0 +1,59 @@
+import type { Evidence } from '../model/decision.ts';
+import type { Finding } from '../model/finding.ts';
+import type { ReleaseObservation } from '../model/observation.ts';
+import type { Candidate, Rejection, RejectionReason } from './version-rules.ts';
+
+const examples = 3;
+
+export function describeObservation(observation: ReleaseObservation): Evidence {
+  const { tags, source, observedAt } = observation;
+  return { fact: `${source} lists ${tags.length} ${tags.length === 1 ? 'tag' : 'tags'}`, source, at: observedAt };
+}
+
+/** What upstream says of the version that is gone to. */
+export function describeTarget(
+  { version, tag }: Candidate,
+  notes: readonly string[],
+  observation: ReleaseObservation,
+): Evidence[] {
+  const source = tag.url ?? observation.source;
+  const published = tag.publishedAt === undefined ? '' : `, published ${tag.publishedAt}`;
+  const read = tag.tag === version ? '' : `, read as version ${version}`;
+  return [
+    { fact: `upstream has tag ${tag.tag}${published}${read}`, source, at: observation.observedAt },
+    ...notes.map((fact) => ({ fact, source: 'policy' })),
+  ];
+}
+
+const words: Readonly<Record<RejectionReason, string>> = {
+  filtered: 'left out by the tag filter',
+  ignored: 'left out by an ignore pattern',
+  'pre-release': 'left out as pre-releases',
+  'invalid-version': 'left out: not apk versions',
+};
+
+/** One line per rule that left tags out, with the first of them. */
+export function describeRejections(rejected: readonly Rejection[], observation: ReleaseObservation): Evidence[] {
+  const reasons = [...new Set(rejected.map(({ reason }) => reason))];
+  return reasons.map((reason) => {
+    const ones = rejected.filter((rejection) => rejection.reason === reason);
+    const named = ones.slice(0, examples).map(({ tag, detail }) => (tag === detail ? tag : `${tag} (${detail})`));
+    const more = ones.length > examples ? ` and ${ones.length - examples} more` : '';
+    return {
+      fact: `${ones.length} ${words[reason]}: ${named.join(', ')}${more}`,
+      source: observation.source,
+      at: observation.observedAt,
+    };
+  });
+}
+
+/** The known vulnerabilities, and what becomes of each. */
+export function describeFindings(findings: readonly Finding[], fixes: readonly string[]): Evidence[] {
+  return findings.map((finding) => {
+    const what = finding.summary === undefined ? '' : ` (${finding.summary})`;
+    const fixed =
+      finding.fixedIn.length === 0 ? 'no version is known to fix it' : `fixed in ${finding.fixedIn.join(', ')}`;
+    const end = fixes.includes(finding.advisory) ? '; the update fixes it' : '';
+    return { fact: `${finding.advisory} affects ${finding.version}${what}: ${fixed}${end}`, source: finding.component };
+  });
+}
