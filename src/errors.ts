@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'build.step-failed'
   | 'build.timeout'
   | 'build.log-limit'
+  | 'build.process-limit' // more processes at a time than allowed
   | 'build.output-missing'
   | 'build.output-unsafe' // a file outside its destination, a setuid file, a name that is not ours
   // packages, repository, images
@@ -41,9 +42,15 @@ export type ErrorCode =
   | 'storage.failed'
   | 'ledger.failed'
   | 'queue.unreachable'
+  | 'queue.payload-invalid' // a job that this version cannot read
   | 'sandbox.unavailable'
   | 'tool.missing'
   | 'config.invalid'
+  // asking the daemon
+  | 'request.invalid'
+  | 'request.not-found' // no such package, build or path
+  | 'request.refused' // not allowed to ask for this, or from here
+  | 'daemon.unreachable' // nothing answers at the address of the daemon
   | 'aborted'
   | 'internal';
 
