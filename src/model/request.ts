@@ -10,6 +10,8 @@ import { targetNameSchema } from './target.ts';
 /** Builds that are to be judged together: all of one proposal, or of one package on main. */
 export const verifyRequestSchema = z.strictObject({
   kind: z.literal('verify'),
+  /** The repository's generation when it was asked. */
+  generation: z.number().int(),
   purpose: purposeSchema,
   /** Origins, for people. */
   packages: z.array(z.string()),
@@ -30,7 +32,6 @@ export const imageRequestSchema = z.strictObject({
   name: z.string(),
   tag: z.string(),
   definition: z.strictObject({ path: z.string(), text: z.string() }),
-  generation: z.number().int(),
   platforms: z.array(z.strictObject({ target: targetNameSchema, packages: z.array(lockedPackageSchema) })),
   /** Seconds since 1970: the newest build date of its packages. */
   sourceDateEpoch: z.number().int(),

@@ -1,0 +1,85 @@
+import { canonicalJson } from '../../model/canonical.ts';
+import type { LedgerEvent } from '../../model/event.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Ledger, LedgerEntry, LedgerKind, LedgerRows } from '../../ports/ledger.ts';
+
+const kinds = [
+  'observation',
+  'decision',
+  'proposal',
+  'build',
+  'verdict',
+  'publication',
+  'image',
+  'finding',
+  'wait',
+  'problem',
+  'cursor',
+] as const satisfies readonly LedgerKind[];
+
+type Shelf<K extends LedgerKind> = Map<string, LedgerEntry<K>>;
+
+/**
+ * The ledger as the conductor reads it: in memory, because the conductor is the only one who writes it. A reconcile over
+ * thousands of packages then reads nothing from disk and writes only what has changed.
+ */
+export interface Book {
+  get<K extends LedgerKind>(kind: K, key: string): LedgerEntry<K> | undefined;
+  all<K extends LedgerKind>(kind: K): Iterable<LedgerEntry<K>>;
+  /** Says whether the value is another one than before. */
+  put<K extends LedgerKind>(kind: K, key: string, value: LedgerRows[K], about?: string): Promise<boolean>;
+  remove(kind: LedgerKind, key: string): Promise<boolean>;
+  /** Makes the rows of a kind that `within` holds for exactly these; says which keys came and went. */
+  replace<K extends LedgerKind>(
+    kind: K,
+    rows: ReadonlyMap<string, { readonly value: LedgerRows[K]; readonly about?: string }>,
+    within?: (key: string) => boolean,
+  ): Promise<{ readonly came: readonly string[]; readonly went: readonly string[] }>;
+  /** Appends an event now; the same id a second time is nothing. */
+  tell(
+    event: Omit<LedgerEvent, 'at' | 'facts'> & { readonly at?: string; readonly facts?: LedgerEvent['facts'] },
+  ): Promise<boolean>;
+}
+
+export async function openBook(ledger: Ledger, clock: Clock): Promise<Book> {
+  const shelves = new Map<LedgerKind, Map<string, unknown>>();
+  for (const kind of kinds) {
+    const entries = await ledger.list(kind);
+    shelves.set(kind, new Map(entries.map((entry) => [entry.key, entry])));
+  }
+  const shelf = <K extends LedgerKind>(kind: K) => shelves.get(kind) as Shelf<K>;
+
+  const book: Book = {
+    get: (kind, key) => shelf(kind).get(key),
+    all: (kind) => shelf(kind).values(),
+    async put(kind, key, value, about) {
+      const known = shelf(kind).get(key);
+      if (known !== undefined && canonicalJson(known.value) === canonicalJson(value)) return false;
+      const at = clock.now().toISOString();
+      await ledger.put(kind, key, value, at, about);
+      shelf(kind).set(key, { key, value, at, ...(about === undefined ? {} : { package: about }) });
+      return true;
+    },
+    async remove(kind, key) {
+      if (!shelf(kind).has(key)) return false;
+      await ledger.remove(kind, key);
+      return shelf(kind).delete(key);
+    },
+    async replace(kind, rows, within = () => true) {
+      const came: string[] = [];
+      const went: string[] = [];
+      for (const key of shelf(kind).keys()) {
+        if (!rows.has(key) && within(key)) went.push(key);
+      }
+      for (const key of went) await book.remove(kind, key);
+      for (const [key, { value, about }] of rows) {
+        const isNew = !shelf(kind).has(key);
+        await book.put(kind, key, value, about);
+        if (isNew) came.push(key);
+      }
+      return { came, went };
+    },
+    tell: (event) => ledger.append({ facts: {}, at: clock.now().toISOString(), ...event }),
+  };
+  return book;
+}

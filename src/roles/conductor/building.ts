@@ -1,0 +1,252 @@
+import type { Artifact } from '../../model/artifact.ts';
+import type { BuildAttempt } from '../../model/build.ts';
+import { canonicalJson, sha256 } from '../../model/canonical.ts';
+import type { Purpose, Wait } from '../../model/plan.ts';
+import type { Proposal } from '../../model/proposal.ts';
+import type { TargetName } from '../../model/target.ts';
+import { type BuildNeed, isForTarget, type PlannedBuild, planBuilds, promisedNames } from '../../plan/build-plan.ts';
+import { blobKey, stagingKey } from '../../ports/objects.ts';
+import { packageFileName } from '../../report/repository.ts';
+import { readResult } from '../effects.ts';
+import type { ConductorContext } from './context.ts';
+import { ensureJob } from './ensure.ts';
+import { type RecipeFile, recipeProblem } from './recipes.ts';
+import type { World } from './world.ts';
+
+/** Attempts at a build whose failures were ours, not the package's. */
+const infrastructureAttempts = 3;
+
+/** What is planned for one purpose: of each target the builds, and whether anything still waits. */
+export interface PurposePlan {
+  readonly purpose: Purpose;
+  readonly builds: readonly PlannedBuild[];
+  readonly waits: readonly Wait[];
+}
+
+/** The newest attempt at each build key. */
+export function newestAttempts(context: ConductorContext): Map<string, BuildAttempt> {
+  const newest = new Map<string, BuildAttempt>();
+  for (const { value } of context.book.all('build')) {
+    const known = newest.get(value.buildKey);
+    if (known === undefined || known.attempt < value.attempt) newest.set(value.buildKey, value);
+  }
+  return newest;
+}
+
+/** Plans the builds of main and of every open proposal, queues those that can start, and records what waits. */
+export async function planAll(context: ConductorContext, world: World): Promise<ReadonlyMap<Purpose, PurposePlan>> {
+  const plans = new Map<Purpose, PurposePlan>();
+  const main = await mainNeeds(context, world);
+  plans.set('main', planPurpose(context, world, 'main', main, []));
+  for (const proposal of world.proposals) {
+    if (proposal.state !== 'open') continue;
+    const needs = await proposalNeeds(context, world, proposal);
+    plans.set(proposal.number, planPurpose(context, world, proposal.number, needs, main));
+  }
+  for (const plan of plans.values()) {
+    for (const build of plan.builds) await startBuild(context, build);
+  }
+  const waits = new Map<string, { value: Wait; about: string }>();
+  for (const plan of plans.values()) {
+    for (const wait of plan.waits) {
+      waits.set(`${wait.purpose}/${wait.package}/${wait.target}`, { value: wait, about: wait.package });
+    }
+  }
+  await context.book.replace('wait', waits);
+  return plans;
+}
+
+function planPurpose(
+  context: ConductorContext,
+  world: World,
+  purpose: Purpose,
+  needs: readonly BuildNeed[],
+  main: readonly BuildNeed[],
+): PurposePlan {
+  const attempts = newestAttempts(context);
+  const own = new Set(needs.map((need) => need.resolved.name));
+  const plans = context.settings.targets.map((target) => {
+    const pendingElsewhere = new Map<string, readonly string[]>();
+    for (const need of main) {
+      if (need.target !== target || own.has(need.resolved.name)) continue;
+      pendingElsewhere.set(need.resolved.name, promisedNames(need.resolved));
+    }
+    return planBuilds({
+      needs: needs.filter((need) => need.target === target),
+      pendingElsewhere: purpose === 'main' ? new Map() : pendingElsewhere,
+      published: (world.published.get(target) ?? []).map((artifact) => ({ artifact, key: blobKey(artifact.digest) })),
+      hostPackages: context.hostPackages,
+      engineVersion: context.engineVersion,
+      attemptAt: (key) => attempts.get(key),
+      stagedKey,
+    });
+  });
+  return { purpose, builds: plans.flatMap((plan) => plan.builds), waits: plans.flatMap((plan) => plan.waits) };
+}
+
+export function stagedKey(buildKey: string, artifact: Artifact): string {
+  return stagingKey(buildKey, packageFileName(artifact));
+}
+
+/** What main asks for and the repository does not have. */
+async function mainNeeds(context: ConductorContext, world: World): Promise<readonly BuildNeed[]> {
+  const needs: BuildNeed[] = [];
+  for (const file of world.tree.recipes.values()) {
+    const { name, version, epoch } = file.recipe.package;
+    for (const target of context.settings.targets) {
+      if (world.isPublished(target, name, `${version}-r${epoch}`)) continue;
+      const why = `main has ${name} ${version}-r${epoch}, the repository does not`;
+      const urgency = context.book.get('decision', name)?.value.urgency ?? 'normal';
+      const need = await needOf(context, world, file, target, { purpose: 'main', commit: world.tree, urgency, why });
+      if (need !== undefined) needs.push(need);
+    }
+  }
+  return needs;
+}
+
+async function proposalNeeds(
+  context: ConductorContext,
+  world: World,
+  proposal: Proposal,
+): Promise<readonly BuildNeed[]> {
+  const needs: BuildNeed[] = [];
+  const { commit, time } = await context.repository.commit(proposal.head);
+  for (const change of proposal.changes) {
+    const file = await world.reader.readOne(proposal.head, change.path);
+    if (file === undefined) continue;
+    const { version, epoch } = file.recipe.package;
+    for (const target of context.settings.targets) {
+      if (world.isPublished(target, change.package, `${version}-r${epoch}`)) continue;
+      const need = await needOf(context, world, file, target, {
+        purpose: proposal.number,
+        commit: { commit, time },
+        urgency: proposal.fixes.length > 0 ? 'security' : 'normal',
+        why: `proposal ${proposal.number}: ${change.why}`,
+      });
+      if (need !== undefined) needs.push(need);
+    }
+  }
+  return needs;
+}
+
+async function needOf(
+  context: ConductorContext,
+  world: World,
+  file: RecipeFile,
+  target: TargetName,
+  facts: Pick<BuildNeed, 'purpose' | 'urgency' | 'why'> & {
+    readonly commit: { readonly commit: string; readonly time: number };
+  },
+): Promise<BuildNeed | undefined> {
+  const { name } = file.recipe.package;
+  try {
+    const resolved = world.tree.resolve(file, target);
+    if (!isForTarget(resolved, target)) return undefined;
+    const { purpose, urgency, why, commit } = facts;
+    return {
+      purpose,
+      target,
+      resolved,
+      recipe: { path: file.path, text: file.text },
+      pipelines: world.tree.pipelinesOf(file),
+      files: await world.tree.filesOf(file),
+      commit: commit.commit,
+      sourceDateEpoch: commit.time,
+      urgency,
+      why,
+    };
+  } catch (thrown) {
+    world.problems.set(`recipe/${name}`, recipeProblem(file.path, thrown));
+    return undefined;
+  }
+}
+
+/** Queues a build that has none, records one that ended, tries again one that failed through no fault of its own. */
+async function startBuild(context: ConductorContext, build: PlannedBuild): Promise<void> {
+  const { attempt } = build;
+  if (attempt === undefined) {
+    await queueAttempt(context, build, 1);
+    return;
+  }
+  if (attempt.state === 'passed') return;
+  if (attempt.state === 'failed') {
+    const again = attempt.result?.failure?.class === 'infrastructure' && attempt.attempt < infrastructureAttempts;
+    if (again) await queueAttempt(context, build, attempt.attempt + 1);
+    return;
+  }
+  await followAttempt(context, attempt);
+}
+
+export function buildEffect(attempt: Pick<BuildAttempt, 'buildKey' | 'attempt'>): string {
+  return `build-${attempt.buildKey}.${attempt.attempt}`;
+}
+
+async function queueAttempt(context: ConductorContext, build: PlannedBuild, number: number): Promise<void> {
+  const { need, request, buildKey } = build;
+  const text = canonicalJson(request);
+  const digest = sha256(text);
+  await context.objects.put(`inputs/${digest}.json`, new TextEncoder().encode(text));
+  const attempt: BuildAttempt = {
+    buildKey,
+    attempt: number,
+    package: need.resolved.name,
+    version: need.resolved.fullVersion,
+    target: need.target,
+    request: digest,
+    state: 'queued',
+    purpose: need.purpose,
+    why: need.why,
+    urgency: need.urgency,
+    queuedAt: context.clock.now().toISOString(),
+  };
+  await context.book.put('build', `${buildKey}.${number}`, attempt, attempt.package);
+  await context.book.tell({
+    id: `build-queued/${buildKey}.${number}`,
+    kind: 'build-queued',
+    package: attempt.package,
+    text: `${attempt.package} ${attempt.version} is queued for ${attempt.target}: ${need.why}`,
+    facts: { target: attempt.target, version: attempt.version, buildKey },
+  });
+  await followAttempt(context, attempt);
+}
+
+/** A queued attempt is done when its result is there; until then its job must be. */
+async function followAttempt(context: ConductorContext, attempt: BuildAttempt): Promise<void> {
+  const effect = buildEffect(attempt);
+  const result = await readResult(context.objects, effect, 'built');
+  if (result !== undefined) {
+    await recordBuild(context, attempt, result.build, result.at);
+    return;
+  }
+  const { buildKey, request, package: name, version, target } = attempt;
+  await ensureJob(
+    context,
+    'build',
+    effect,
+    (delivery) => ({ buildKey, attempt: attempt.attempt, delivery, request, package: name, version, target }),
+    attempt.urgency,
+  );
+}
+
+async function recordBuild(
+  context: ConductorContext,
+  attempt: BuildAttempt,
+  result: NonNullable<BuildAttempt['result']>,
+  at: string,
+): Promise<void> {
+  const { package: name, version, target, buildKey } = attempt;
+  const done: BuildAttempt = { ...attempt, state: result.outcome, finishedAt: at, result };
+  await context.book.put('build', `${buildKey}.${attempt.attempt}`, done, name);
+  const seconds = (result.milliseconds / 1000).toFixed(1);
+  const text =
+    result.outcome === 'passed'
+      ? `${name} ${version} built for ${target} in ${seconds} s`
+      : `${name} ${version} did not build for ${target}: ${result.failure?.message ?? 'no reason was given'}`;
+  await context.book.tell({
+    id: `build-ended/${buildKey}.${attempt.attempt}`,
+    kind: result.outcome === 'passed' ? 'build-passed' : 'build-failed',
+    package: name,
+    text,
+    facts: { target, version, buildKey, milliseconds: Math.round(result.milliseconds) },
+  });
+}

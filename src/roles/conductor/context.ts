@@ -1,0 +1,42 @@
+import type { Queues } from '../../jobs/queues.ts';
+import type { Logger } from '../../log.ts';
+import type { Policy } from '../../model/policy.ts';
+import type { TargetName } from '../../model/target.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Forge } from '../../ports/forge.ts';
+import type { Git, RecipeRepository } from '../../ports/git.ts';
+import type { Objects } from '../../ports/objects.ts';
+import type { Sources } from '../../ports/sources.ts';
+import type { Book } from './book.ts';
+
+export interface ConductorSettings {
+  readonly targets: readonly TargetName[];
+  /** Folder of the recipe repository that holds the recipes and `pipelines/`; `.` is its root. */
+  readonly recipesPath: string;
+  /** Folder of the recipe repository that holds image definitions. */
+  readonly imagesPath: string;
+  readonly policy: Policy;
+  /** Whether a proposal that is green on every target merges by itself. */
+  readonly mergeGreen: boolean;
+  /** Where people reach the api, for links in proposals. */
+  readonly publicUrl: string | undefined;
+}
+
+/** Everything that the parts of the conductor work with. */
+export interface ConductorContext {
+  readonly book: Book;
+  readonly objects: Objects;
+  readonly queues: Queues;
+  readonly forge: Forge;
+  readonly repository: RecipeRepository;
+  readonly git: Git;
+  readonly sources: Sources;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly settings: ConductorSettings;
+  /** Texts of regrow's own pipelines by name. */
+  readonly builtinPipelines: ReadonlyMap<string, string>;
+  /** Names of packages that the builders' hosts stand in for. */
+  readonly hostPackages: ReadonlySet<string>;
+  readonly engineVersion: number;
+}

@@ -1,0 +1,35 @@
+import type { JobPayload, JobType } from '../../jobs/catalogue.ts';
+import type { Urgency } from '../../jobs/queues.ts';
+import type { ConductorContext } from './context.ts';
+
+/** How long a job that ended without a result rests before it is tried again, milliseconds. */
+const restBeforeRetry = 60_000;
+
+/**
+ * Makes sure that the queue will do something that has left no result yet. Nothing happens while the job is there; when it
+ * ended without a result (its retries are used up, or Redis was lost), it goes in again under the next attempt number,
+ * because the queue ignores an id that it has seen.
+ */
+export async function ensureJob<T extends JobType>(
+  context: ConductorContext,
+  type: T,
+  effect: string,
+  payload: (attempt: number) => JobPayload<T>,
+  urgency: Urgency = 'normal',
+): Promise<void> {
+  const { book, queues, clock } = context;
+  const key = `job/${effect}`;
+  const row = book.get('cursor', key);
+  const attempt = Number(row?.value.cursor ?? 1);
+  const state = await queues.find(type, payload(attempt));
+  if (state === 'waiting' || state === 'active' || state === 'delayed') return;
+  if (state === undefined) {
+    await book.put('cursor', key, { cursor: String(attempt) });
+    await queues.enqueue(type, payload(attempt), { urgency });
+    return;
+  }
+  // It may also have ended a moment ago, after the world was looked at: the next reconcile sees what came of it.
+  if (row !== undefined && clock.now().getTime() - Date.parse(row.at) < restBeforeRetry) return;
+  await book.put('cursor', key, { cursor: String(attempt + 1) });
+  await queues.enqueue(type, payload(attempt + 1), { urgency });
+}

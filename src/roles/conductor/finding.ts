@@ -1,0 +1,79 @@
+import { type AdvisoryIndex, componentsOf, findingsOf, indexAdvisories } from '../../decide/vulnerability.ts';
+import type { Finding } from '../../model/finding.ts';
+import { newestPackages } from '../../model/package-set.ts';
+import type { Recipe } from '../../model/recipe/recipe.ts';
+import type { ConductorContext } from './context.ts';
+import type { World } from './world.ts';
+
+/** The advisories that the ledger knows, by component. Made again only when one of them changed. */
+export function createAdvisoryShelf(context: ConductorContext): () => AdvisoryIndex {
+  let stamp = '';
+  let index: AdvisoryIndex = new Map();
+  return () => {
+    const advisories = [...context.book.all('observation')].filter((entry) => entry.value.kind === 'advisory');
+    const newest = advisories.reduce((latest, entry) => (entry.at > latest ? entry.at : latest), '');
+    const now = `${advisories.length} ${newest}`;
+    if (now !== stamp) {
+      stamp = now;
+      index = indexAdvisories(advisories.flatMap(({ value }) => (value.kind === 'advisory' ? [value.osv] : [])));
+    }
+    return index;
+  };
+}
+
+export function findingsAt(recipe: Recipe, version: string, advisories: AdvisoryIndex): readonly Finding[] {
+  return findingsOf({ package: recipe.package.name, version, components: componentsOf(recipe) }, advisories);
+}
+
+/** The newest published version of each origin, without epoch: the lowest over the targets, so that none is overlooked. */
+function publishedVersions(world: World): ReadonlyMap<string, string> {
+  const versions = new Map<string, string>();
+  for (const artifacts of world.published.values()) {
+    for (const { info } of newestPackages(artifacts)) {
+      if (info.name === info.origin) versions.set(info.name, info.version.replace(/-r\d+$/, ''));
+    }
+  }
+  return versions;
+}
+
+/** Known vulnerabilities of what is published: opens findings that are new, closes those that are gone. */
+export async function recordFindings(
+  context: ConductorContext,
+  world: World,
+  advisories: AdvisoryIndex,
+): Promise<void> {
+  const rows = new Map<string, { value: Finding; about: string }>();
+  for (const [name, version] of publishedVersions(world)) {
+    const file = world.tree.recipes.get(name);
+    if (file === undefined) continue;
+    for (const finding of findingsAt(file.recipe, version, advisories)) {
+      rows.set(`${finding.advisory}/${name}`, { value: finding, about: name });
+    }
+  }
+  const before = new Map([...context.book.all('finding')].map((entry) => [entry.key, entry.value]));
+  const { came, went } = await context.book.replace('finding', rows);
+  const at = context.clock.now().toISOString();
+  for (const key of came) {
+    const finding = rows.get(key)?.value;
+    if (finding === undefined) continue;
+    const fix = finding.fixedIn.length > 0 ? `fixed in ${finding.fixedIn.join(', ')}` : 'no fix is known';
+    await context.book.tell({
+      id: `finding-opened/${key}/${finding.version}/${at}`,
+      kind: 'finding-opened',
+      package: finding.package,
+      text: `${finding.advisory} affects ${finding.package} ${finding.version}; ${fix}`,
+      facts: { advisory: finding.advisory, version: finding.version },
+    });
+  }
+  for (const key of went) {
+    const finding = before.get(key);
+    if (finding === undefined) continue;
+    await context.book.tell({
+      id: `finding-closed/${key}/${finding.version}/${at}`,
+      kind: 'finding-closed',
+      package: finding.package,
+      text: `${finding.advisory} no longer affects what is published of ${finding.package}`,
+      facts: { advisory: finding.advisory },
+    });
+  }
+}

@@ -1,0 +1,192 @@
+import { reportError } from '../../errors.ts';
+import { digestOf } from '../../model/canonical.ts';
+import type { Problem } from '../../model/plan.ts';
+import { createPipelineLibrary, type PipelineLibrary } from '../../model/recipe/pipeline.ts';
+import { parseRecipe, type Recipe } from '../../model/recipe/recipe.ts';
+import { resolveRecipe, usedPipelines } from '../../model/recipe/resolve.ts';
+import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
+import { parseTarget, type TargetName } from '../../model/target.ts';
+import type { GitFile } from '../../ports/git.ts';
+import type { ConductorContext } from './context.ts';
+
+/** A recipe as it stands at one commit. */
+export interface RecipeFile {
+  readonly path: string;
+  readonly blob: string;
+  readonly text: string;
+  readonly recipe: Recipe;
+}
+
+/** The recipes of one commit, and what they need. */
+export interface RecipeTree {
+  readonly commit: string;
+  /** Committer time, seconds since 1970. */
+  readonly time: number;
+  readonly recipes: ReadonlyMap<string, RecipeFile>;
+  readonly problems: ReadonlyMap<string, Problem>;
+  /** Paths and texts of image definitions. */
+  readonly images: readonly { readonly path: string; readonly text: string }[];
+  resolve(file: RecipeFile, target: TargetName): ResolvedRecipe;
+  /** Texts of the pipelines that a recipe uses, by name. */
+  pipelinesOf(file: RecipeFile): Readonly<Record<string, string>>;
+  /** Files in the folder beside a recipe, base64 by path below that folder. */
+  filesOf(file: RecipeFile): Promise<Readonly<Record<string, string>>>;
+}
+
+const decoder = new TextDecoder();
+
+/** Reads recipe trees; what did not change since the last one (by blob) is neither read nor parsed nor resolved again. */
+export function createRecipeReader(context: ConductorContext) {
+  const { repository, settings, builtinPipelines } = context;
+  const root = settings.recipesPath === '.' ? '' : `${settings.recipesPath}/`;
+  const images = `${settings.imagesPath}/`;
+  const texts = new Map<string, string>();
+  const parsed = new Map<string, RecipeFile | Problem>();
+  const resolved = new Map<string, ResolvedRecipe>();
+  let library:
+    | { readonly key: string; readonly texts: ReadonlyMap<string, string>; readonly pipelines: PipelineLibrary }
+    | undefined;
+  let last: RecipeTree | undefined;
+
+  async function readTexts(files: readonly GitFile[]): Promise<void> {
+    const wanted = files.map((file) => file.blob).filter((blob) => !texts.has(blob));
+    if (wanted.length === 0) return;
+    for (const [blob, bytes] of await repository.read(wanted)) texts.set(blob, decoder.decode(bytes));
+  }
+
+  function parse(file: GitFile): RecipeFile | Problem {
+    const key = `${file.path} ${file.blob}`;
+    const known = parsed.get(key);
+    if (known !== undefined) return known;
+    const text = texts.get(file.blob) ?? '';
+    let result: RecipeFile | Problem;
+    try {
+      const { recipe } = parseRecipe(file.path, text);
+      result = { path: file.path, blob: file.blob, text, recipe };
+    } catch (thrown) {
+      result = recipeProblem(file.path, thrown);
+    }
+    parsed.set(key, result);
+    return result;
+  }
+
+  return {
+    /** The recipes at a commit. A recipe that cannot be read is a problem of that recipe alone. */
+    async read(commit: string): Promise<RecipeTree> {
+      if (last?.commit === commit) return last;
+      const { time } = await repository.commit(commit);
+      const files = await repository.files(commit);
+      const isYaml = (path: string) => /\.ya?ml$/.test(path) && !path.split('/').at(-1)?.startsWith('.');
+      const recipeFiles = files.filter(
+        ({ path }) => isYaml(path) && path.startsWith(root) && !path.slice(root.length).includes('/'),
+      );
+      const pipelineFiles = files.filter(({ path }) => isYaml(path) && path.startsWith(`${root}pipelines/`));
+      const imageFiles = files.filter(({ path }) => isYaml(path) && path.startsWith(images));
+      await readTexts([...recipeFiles, ...pipelineFiles, ...imageFiles]);
+
+      const pipelineKey = digestOf(pipelineFiles.map(({ path, blob }) => [path, blob]));
+      if (library?.key !== pipelineKey) {
+        const own = pipelineFiles.map(({ path, blob }) => {
+          const name = path.slice(`${root}pipelines/`.length).replace(/\.ya?ml$/, '');
+          return [name, texts.get(blob) ?? ''] as const;
+        });
+        const all = new Map([...builtinPipelines, ...own]);
+        library = { key: pipelineKey, texts: all, pipelines: createPipelineLibrary(all) };
+        resolved.clear();
+      }
+      const { pipelines, texts: pipelineTexts } = library;
+
+      const recipes = new Map<string, RecipeFile>();
+      const problems = new Map<string, Problem>();
+      for (const file of recipeFiles) {
+        const one = parse(file);
+        if ('area' in one) {
+          problems.set(one.name, one);
+          continue;
+        }
+        const { name } = one.recipe.package;
+        const other = recipes.get(name);
+        if (other === undefined) recipes.set(name, one);
+        else {
+          const message = `${other.path} and ${one.path} both make ${name}; the first one counts`;
+          problems.set(name, {
+            area: 'recipe',
+            name,
+            code: 'recipe.malformed',
+            message,
+            file: one.path,
+            field: 'package.name',
+          });
+        }
+      }
+
+      last = {
+        commit,
+        time,
+        recipes,
+        problems,
+        images: imageFiles.map(({ path, blob }) => ({ path, text: texts.get(blob) ?? '' })),
+        resolve(file, target) {
+          const key = `${target} ${file.blob}`;
+          const known = resolved.get(key);
+          if (known !== undefined) return known;
+          const value = resolveRecipe(file.recipe, { target: parseTarget(target), pipelines, file: file.path });
+          resolved.set(key, value);
+          return value;
+        },
+        pipelinesOf(file) {
+          const names = usedPipelines(file.recipe, pipelines);
+          return Object.fromEntries(
+            names.flatMap((name) => {
+              const text = pipelineTexts.get(name);
+              return text === undefined ? [] : [[name, text]];
+            }),
+          );
+        },
+        async filesOf(file) {
+          const folder = file.path.replace(/\.ya?ml$/, '/');
+          const beside = files.filter(({ path }) => path.startsWith(folder));
+          if (beside.length === 0) return {};
+          const contents = await repository.read(beside.map(({ blob }) => blob));
+          return Object.fromEntries(
+            beside.map(({ path, blob }) => [
+              path.slice(folder.length),
+              Buffer.from(contents.get(blob) ?? []).toString('base64'),
+            ]),
+          );
+        },
+      };
+      return last;
+    },
+
+    /** One recipe of another commit, a proposal's. Throws what parsing it throws; undefined when the path is not there. */
+    async readOne(commit: string, path: string): Promise<RecipeFile | undefined> {
+      const file = (await repository.files(commit)).find((one) => one.path === path);
+      if (file === undefined) return undefined;
+      await readTexts([file]);
+      const one = parse(file);
+      return 'area' in one ? undefined : one;
+    },
+  };
+}
+
+export type RecipeReader = ReturnType<typeof createRecipeReader>;
+
+export function recipeProblem(path: string, thrown: unknown): Problem {
+  const name =
+    path
+      .split('/')
+      .at(-1)
+      ?.replace(/\.ya?ml$/, '') ?? path;
+  const { code, message, remedy, line, field } = reportError(thrown);
+  return {
+    area: 'recipe',
+    name,
+    code,
+    message,
+    file: path,
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(line === undefined ? {} : { line }),
+    ...(field === undefined ? {} : { field }),
+  };
+}
