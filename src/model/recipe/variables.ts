@@ -1,3 +1,4 @@
+import { RegrowError } from '../../errors.ts';
 import { compileGoPattern, replaceAllGo } from '../go-pattern.ts';
 import type { Target } from '../target.ts';
 import type { Recipe, Subpackage } from './recipe-schema.ts';
@@ -69,11 +70,19 @@ export function subpackageInstances(recipe: Recipe, scope: Scope): SubpackageIns
       const name = substitute(subpackage.name, inner, where);
       return { subpackage, name, scope: scopeOf(new Map([['subpkg.name', name]]), inner) };
     };
-    if (subpackage.range === undefined) return [instance(scope)];
+    if (subpackage.range === undefined || subpackage.range === '') return [instance(scope)];
     const items = recipe.data.find((data) => data.name === subpackage.range)?.items;
     if (items === undefined) {
-      substitute(`\${{data.${subpackage.range}}}`, scope, { ...where, field: `subpackages.${index}.range` });
-      return [];
+      const field = `subpackages.${index}.range`;
+      throw new RegrowError(
+        'recipe.malformed',
+        `${where.package}: ${field}: there is no data named ${subpackage.range}`,
+        {
+          package: where.package,
+          field,
+          remedy: 'add it under `data`, or correct the name',
+        },
+      );
     }
     return Object.keys(items)
       .toSorted()
