@@ -1,0 +1,81 @@
+import { RegrowError } from '../errors.ts';
+import type { TreeEntry } from '../ports/workspace.ts';
+
+const setIds = 0o6000;
+/** apk's own rule for names (apk-tools `apk_blob` name validation): what may stand in a file name and in a dependency. */
+const packageName = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
+
+function unsafe(name: string, path: string, what: string, remedy: string): RegrowError {
+  return new RegrowError('build.output-unsafe', `package ${name}: ${path} ${what}`, {
+    package: name,
+    file: path,
+    remedy,
+  });
+}
+
+/** How many directories a relative link climbs above the root, from the directory that it stands in. */
+function leavesRoot(path: string, link: string): boolean {
+  if (link.startsWith('/')) return false;
+  let depth = path.split('/').length - 1;
+  for (const part of link.split('/')) {
+    if (part === '..') depth -= 1;
+    else if (part !== '' && part !== '.') depth += 1;
+    if (depth < 0) return true;
+  }
+  return false;
+}
+
+function checkPath(name: string, path: string): void {
+  const parts = path.split('/');
+  const quoted = JSON.stringify(path);
+  if (path === '' || parts.some((part) => part === '' || part === '.' || part === '..')) {
+    throw unsafe(name, quoted, 'is outside of the package', 'install below ${{targets.destdir}} only');
+  }
+  // biome-ignore lint: control characters are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(path)) {
+    throw unsafe(name, quoted, 'has a control character in its name', 'rename the file in the recipe');
+  }
+  if (parts[0]?.startsWith('.')) {
+    throw unsafe(
+      name,
+      path,
+      'starts with a dot at the top of the package',
+      'apk drops such files: install it elsewhere',
+    );
+  }
+}
+
+/**
+ * Refuses what may not go into a package: paths and links that leave it, devices and sockets, setuid and setgid files, and
+ * a package name that would be read as a path. Errors: build.output-unsafe, naming package and file.
+ */
+export function checkTree(name: string, entries: readonly TreeEntry[]): void {
+  if (!packageName.test(name)) {
+    throw new RegrowError('build.output-unsafe', `${JSON.stringify(name)} is not a package name`, {
+      package: name,
+      field: 'package.name',
+      remedy: 'use letters, digits, and . _ + - after the first character',
+    });
+  }
+  const paths = new Set(entries.map((entry) => entry.path));
+  for (const entry of entries) {
+    checkPath(name, entry.path);
+    if (entry.type === 'other') {
+      throw unsafe(name, entry.path, 'is a device, pipe or socket', 'packages hold files, directories and links');
+    }
+    if (entry.type !== 'symlink' && (entry.mode & setIds) !== 0) {
+      throw unsafe(
+        name,
+        entry.path,
+        `has mode ${entry.mode.toString(8)}: setuid and setgid are not allowed`,
+        'chmod it in the recipe, and let the image or the administrator raise the mode',
+      );
+    }
+    if (entry.type === 'symlink' && leavesRoot(entry.path, entry.link ?? '')) {
+      throw unsafe(name, entry.path, `links to ${entry.link}, above the root`, 'link within the package');
+    }
+    if (entry.type === 'hardlink' && !paths.has(entry.link ?? '')) {
+      throw unsafe(name, entry.path, `is a hard link to ${entry.link}, which is not in the package`, 'copy the file');
+    }
+  }
+}
