@@ -148,7 +148,6 @@ function availablePackages(input: BuildPlanInput, passed: Iterable<PlannedBuild>
   for (const { artifact, key } of input.published) keys.set(artifact, key);
   for (const build of passed) {
     for (const artifact of build.attempt?.result?.artifacts ?? []) {
-      // A published package of the same name and version is the same package: it wins, so that keys stay as they are.
       keys.set(artifact, input.stagedKey(build.buildKey, artifact));
     }
   }

@@ -41,7 +41,8 @@ export async function decideAll(
       decisions.push(decision);
       const known = book.get('decision', name)?.value;
       await book.put('decision', name, decision, name);
-      if (decision.action !== known?.action || decision.to?.version !== known?.to?.version) await tell(context, decision, known);
+      if (decision.action !== known?.action || decision.to?.version !== known?.to?.version)
+        await tell(context, decision, known);
     } catch (thrown) {
       if (!(thrown instanceof RegrowError)) throw thrown;
       world.problems.set(`recipe/${name}`, { ...recipeProblem(file.path, thrown), name });

@@ -1,6 +1,6 @@
 import type { JobPayload } from '../../jobs/catalogue.ts';
-import { canonicalJson } from '../../model/canonical.ts';
 import type { AnyJobRequest } from '../../jobs/queues.ts';
+import { canonicalJson } from '../../model/canonical.ts';
 import type { ObservedResult } from '../../model/result.ts';
 import { sourceOf } from '../../watch/registry.ts';
 import type { ConductorContext } from './context.ts';
@@ -48,7 +48,8 @@ export async function recordObserved(context: ConductorContext, result: Observed
       // The time of the first failure stays: `explain` says since when.
       const key = `failure/${observation.source}`;
       const known = book.get('observation', key)?.value;
-      if (known?.kind === 'failure' && known.code === observation.code && known.message === observation.message) continue;
+      if (known?.kind === 'failure' && known.code === observation.code && known.message === observation.message)
+        continue;
       changed = (await book.put('observation', key, observation)) || changed;
       await book.tell({
         id: `source-failed/${observation.source}/${observation.observedAt}`,
@@ -93,4 +94,3 @@ export async function recordObserved(context: ConductorContext, result: Observed
   await book.put('cursor', `asked/${result.source}`, { cursor: result.at });
   return changed;
 }
-
