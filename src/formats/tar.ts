@@ -8,6 +8,8 @@ export interface TarEntry {
   readonly link?: string;
   /** Of files; absent is empty. */
   readonly content?: Uint8Array;
+  /** Numeric owner; absent is root. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
   /** PAX records of this entry besides those that its own fields need, for example `APK-TOOLS.checksum.SHA1`. */
   readonly pax?: Readonly<Record<string, string>>;
 }
@@ -34,8 +36,8 @@ interface Header {
   readonly size: number;
   readonly mtime: number;
   readonly link?: Buffer;
-  /** User and group name; undefined leaves names and device numbers empty, as PAX headers have them. */
-  readonly owner?: string;
+  /** Undefined leaves names and device numbers empty, as PAX headers have them. Only root is written with its name. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 /** Zero-padded octal with a closing NUL, in `width` bytes. */
@@ -48,16 +50,16 @@ function headerBlock(header: Header): Buffer {
   const block = Buffer.alloc(tarBlock);
   header.name.copy(block, 0, 0, nameLimit);
   octal(block, 100, 8, header.mode);
-  octal(block, 108, 8, 0);
-  octal(block, 116, 8, 0);
+  octal(block, 108, 8, header.owner?.uid ?? 0);
+  octal(block, 116, 8, header.owner?.gid ?? 0);
   octal(block, 124, 12, header.size);
   octal(block, 136, 12, header.mtime);
   block.write(typeFlags[header.type], 156, 'latin1');
   header.link?.copy(block, 157, 0, nameLimit);
   block.write('ustar\x0000', 257, 'latin1');
   if (header.owner !== undefined) {
-    block.write(header.owner, 265, 'latin1');
-    block.write(header.owner, 297, 'latin1');
+    if (header.owner.uid === 0) block.write('root', 265, 'latin1');
+    if (header.owner.gid === 0) block.write('root', 297, 'latin1');
     octal(block, 329, 8, 0);
     octal(block, 337, 8, 0);
   }
@@ -130,7 +132,7 @@ function* entryBlocks(entry: TarEntry, mtime: number): Generator<Uint8Array> {
     size: content.length,
     mtime,
     link: ascii(link),
-    owner: 'root',
+    owner: entry.owner ?? { uid: 0, gid: 0 },
   });
   yield content;
   yield padding(content.length);
