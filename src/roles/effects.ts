@@ -1,3 +1,4 @@
+import type { Queues } from '../jobs/queues.ts';
 import { digestOf } from '../model/canonical.ts';
 import type { Request } from '../model/request.ts';
 import { type Result, resultSchema } from '../model/result.ts';
@@ -42,4 +43,10 @@ export async function readResult<K extends Result['kind']>(
   if (object === undefined) return undefined;
   const result = resultSchema.parse(JSON.parse(decoder.decode(object.bytes)));
   return result.kind === kind ? (result as Extract<Result, { kind: K }>) : undefined;
+}
+
+/** Leaves what came of a job, then says so to the conductor. Done twice it is the same. */
+export async function report(objects: Objects, queues: Queues, result: Result): Promise<void> {
+  const key = await storeResult(objects, result);
+  await queues.enqueue('result', { kind: result.kind, key, effect: result.effect });
 }

@@ -1,0 +1,23 @@
+# Everything that `regrow run` needs with the host engine. The builder needs user namespaces: see docs/operations.md.
+FROM node:22-bookworm-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends python3 make g++ && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY . .
+RUN npm run build && npm prune --omit=dev
+
+FROM node:22-bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends bubblewrap ca-certificates gcc git libc6-dev make musl-tools patch redis-server xz-utils \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY config ./config
+COPY package.json LICENSE README.md ./
+RUN useradd --create-home --uid 1000 --no-user-group regrow 2>/dev/null || true; mkdir -p /var/lib/regrow && chown 1000 /var/lib/regrow
+USER 1000
+VOLUME /var/lib/regrow
+ENTRYPOINT ["node", "/app/dist/main.js"]
+CMD ["run", "--config", "/etc/regrow/config.yaml"]

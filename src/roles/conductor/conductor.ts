@@ -1,0 +1,122 @@
+import type { JobHandlers } from '../../jobs/worker.ts';
+import { resultSchema } from '../../model/result.ts';
+import type { ImageRequest } from '../../model/request.ts';
+import { createRepositoryView } from '../../report/repository.ts';
+import { planAll } from './building.ts';
+import type { ConductorContext } from './context.ts';
+import { decideAll } from './deciding.ts';
+import { createAdvisoryShelf, recordFindings } from './finding.ts';
+import { updateImages } from './imaging.ts';
+import { followProposals, makeProposal, proposalFindings, readForge, startProposals } from './proposing.ts';
+import { publishReady, recordGeneration } from './publishing.ts';
+import { createRecipeReader } from './recipes.ts';
+import { recordObserved, watchJobs } from './watching.ts';
+import { observeWorld, type World } from './world.ts';
+
+export interface ConductorOptions {
+  /** Names of the advisory feeds. */
+  readonly feeds: readonly string[];
+  /** Milliseconds between two looks at the same source. */
+  readonly watchInterval: number;
+  /** Keys that published packages are signed with, and that images trust. */
+  readonly keys: () => Promise<ImageRequest['keys']>;
+}
+
+export interface Conductor {
+  readonly handlers: JobHandlers;
+  /** Asks every source and feed of this slot, however often it is called in it. */
+  watch(): Promise<void>;
+  /** Compares what should be with what is and enqueues the difference. Calls that come while one runs share the next. */
+  reconcile(): Promise<void>;
+  /** When the last round ended well, ISO 8601. */
+  lastRound(): string | undefined;
+}
+
+const decoder = new TextDecoder();
+
+export function createConductor(context: ConductorContext, options: ConductorOptions): Conductor {
+  const { book, objects, queues, repository, clock, log } = context;
+  const reader = createRecipeReader(context);
+  const view = createRepositoryView(objects);
+  const advisories = createAdvisoryShelf(context);
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  let lastRound: string | undefined;
+
+  async function observe(): Promise<World> {
+    await repository.refresh();
+    return observeWorld(context, reader, view, await readForge(context));
+  }
+
+  async function round(): Promise<void> {
+    const world = await observe();
+    const index = advisories();
+    await recordGeneration(context, world);
+    await recordFindings(context, world, index);
+    const decisions = await decideAll(context, world, index);
+    await startProposals(context, world, decisions);
+    const plans = await planAll(context, world);
+    const findingsOf = (origins: readonly string[]) => proposalFindings(world, index, origins);
+    await followProposals(context, world, plans, index);
+    const main = plans.get('main');
+    if (main !== undefined) await publishReady(context, world, main, findingsOf);
+    await updateImages(context, world, await options.keys());
+    await recordProblems(world);
+    lastRound = clock.now().toISOString();
+  }
+
+  async function recordProblems(world: World): Promise<void> {
+    const rows = [...world.problems].map(([key, value]) => [key, { value, about: value.name }] as const);
+    const { came } = await book.replace('problem', new Map(rows));
+    for (const key of came) {
+      const problem = world.problems.get(key);
+      if (problem === undefined) continue;
+      log.warn({ problem }, 'found a problem');
+      await book.tell({
+        id: `problem/${key}/${problem.code}/${problem.message}`,
+        kind: problem.area === 'recipe' ? 'recipe-invalid' : 'problem',
+        package: problem.name,
+        text: `${problem.name}: ${problem.message}`,
+        facts: { code: problem.code, area: problem.area },
+      });
+    }
+  }
+
+  function reconcile(): Promise<void> {
+    // One round at a time; whoever asks while one runs gets the one after it, which sees what they know.
+    next ??= (running ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => {
+        running = next;
+        next = undefined;
+        return round();
+      });
+    return next;
+  }
+
+  return {
+    reconcile,
+    lastRound: () => lastRound,
+    async watch() {
+      await repository.refresh();
+      const { commit } = await repository.head();
+      const slot = Math.floor(clock.now().getTime() / options.watchInterval);
+      await queues.enqueueMany(watchJobs(context, await reader.read(commit), options.feeds, slot));
+    },
+    handlers: {
+      reconcile: () => reconcile(),
+      async propose({ package: name, version }, { signal }) {
+        const changed = await makeProposal(context, await observe(), { name, version, signal });
+        if (changed) await reconcile();
+      },
+      async result({ key }) {
+        const object = await objects.get(key);
+        if (object === undefined) return;
+        const result = resultSchema.parse(JSON.parse(decoder.decode(object.bytes)));
+        // What came of builds, verdicts and publications is found by every round itself; what was seen is told once.
+        if (result.kind === 'observed' && !(await recordObserved(context, result))) return;
+        await reconcile();
+      },
+    },
+  };
+}
