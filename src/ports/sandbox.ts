@@ -1,4 +1,7 @@
-/** Running a program that nobody trusts. Errors: sandbox.unavailable, build.timeout, build.log-limit, aborted, storage.full. */
+/**
+ * Running a program that nobody trusts. Errors: sandbox.unavailable, build.timeout, build.log-limit,
+ * build.process-limit, aborted, storage.full.
+ */
 export interface SandboxRun {
   /**
    * Absolute path of the directory that is `/` inside. With `host: true` the host's `/usr` is seen under `/host/usr`,

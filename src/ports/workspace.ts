@@ -1,3 +1,5 @@
+import type { Libc } from '../model/target.ts';
+
 /** One entry of a tree, path relative to its root, `/` between components, no leading `./`. */
 export interface TreeEntry {
   readonly path: string;
@@ -36,11 +38,14 @@ export interface Workspace {
   unpack(relative: string, entries: Iterable<UnpackEntry>): Promise<void>;
   /** Unpacks a source archive (tar, tar.gz, tar.bz2, tar.xz, zip by its content) below a directory, leaving out leading path components. */
   extract(archive: string, into: string, stripComponents: number): Promise<void>;
+  /** Copies a file of the host (one of the cache of sources) to a relative path. */
+  copy(file: string, relative: string): Promise<void>;
   /**
    * Fills the gaps of a root with links to the host's files: what the root does not have, and the host's
    * `/usr/{bin,sbin,lib,lib64,include,libexec,share}` has, becomes a link to `/host/usr/…`. The root's own files always win.
+   * In a musl root the C compiler is musl-gcc under every name, and the host C library's headers are left out.
    */
-  mergeHost(relative: string): Promise<void>;
+  mergeHost(relative: string, libc: Libc): Promise<void>;
   /** Sets every modification time below a directory, seconds since 1970. */
   setTimes(relative: string, time: number): Promise<void>;
   remove(relative: string): Promise<void>;

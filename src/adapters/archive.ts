@@ -1,0 +1,85 @@
+import { cp, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { RegrowError } from '../errors.ts';
+import type { Exec } from '../ports/exec.ts';
+
+const searchPath = '/usr/local/bin:/usr/bin:/bin';
+/** Milliseconds that one archive may take. */
+const timeout = 10 * 60_000;
+
+/**
+ * Unpacks an archive of sources by what it is, not by its name: zip through unzip, everything else through tar, which knows
+ * the compressions itself. Owners and setuid bits are not taken over; both tools refuse names that lead out of `into`.
+ */
+export async function extractArchive(exec: Exec, archive: string, into: string, strip: number): Promise<void> {
+  if (await isZip(archive)) return extractZip(exec, archive, into, strip);
+  const result = await exec.run({
+    argv: [
+      'tar',
+      '--extract',
+      `--file=${archive}`,
+      `--directory=${into}`,
+      `--strip-components=${strip}`,
+      '--no-same-owner',
+      '--no-same-permissions',
+      '--no-overwrite-dir',
+      '--force-local',
+    ],
+    env: { PATH: searchPath, LC_ALL: 'C.UTF-8' },
+    timeout,
+  });
+  if (result.exitCode !== 0) throw notUnpacked(archive, result.stderr);
+}
+
+async function isZip(archive: string): Promise<boolean> {
+  const file = await open(archive, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return bytesRead === 4 && buffer.readUInt32BE(0) === 0x504b0304;
+  } finally {
+    await file.close();
+  }
+}
+
+/** unzip cannot leave out leading components: it unpacks beside, and what lies deep enough is moved. */
+async function extractZip(exec: Exec, archive: string, into: string, strip: number): Promise<void> {
+  const beside = `${into}.unzip`;
+  await rm(beside, { recursive: true, force: true });
+  await mkdir(beside);
+  try {
+    const result = await exec.run({
+      argv: ['unzip', '-q', '-o', archive, '-d', beside],
+      env: { PATH: searchPath, LC_ALL: 'C.UTF-8' },
+      timeout,
+    });
+    if (result.exitCode !== 0) throw notUnpacked(archive, result.stderr);
+    let level = [beside];
+    for (let depth = 0; depth < strip; depth += 1) level = (await Promise.all(level.map(childDirectories))).flat();
+    for (const directory of level) {
+      for (const name of await readdir(directory)) await moveInto(join(directory, name), join(into, name));
+    }
+  } finally {
+    await rm(beside, { recursive: true, force: true });
+  }
+}
+
+async function childDirectories(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name));
+}
+
+async function moveInto(from: string, to: string): Promise<void> {
+  if ((await lstat(to).catch(() => undefined)) === undefined) return rename(from, to);
+  await cp(from, to, { recursive: true, force: true, verbatimSymlinks: true });
+}
+
+function notUnpacked(archive: string, said: string): RegrowError {
+  return new RegrowError(
+    'upstream.answer-invalid',
+    `${basename(archive)} is no archive that can be unpacked: ${said.trim()}`,
+    {
+      file: archive,
+      remedy: 'check the URI of the fetch step, or set `extract: false` where the file is no archive',
+    },
+  );
+}

@@ -1,0 +1,122 @@
+import { lstat, mkdir, readdir, stat, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Libc } from '../model/target.ts';
+
+/** Folders of the host's `/usr` that fill the gaps of a root. */
+const merged = ['bin', 'sbin', 'lib', 'lib64', 'libexec', 'share', 'include'];
+
+/** Names that a C compiler goes by; in a musl root each of them is musl-gcc. */
+const compilerNames = ['cc', 'gcc', 'c89', 'c99'];
+/** There is no C++ for musl on a Debian host: libstdc++ is the other C library's. */
+const absentForMusl = ['c++', 'g++'];
+/** Links made at a time; a host has thousands. */
+const batch = 256;
+/** The kernel's headers, the only ones of the host's `/usr/include` that do not belong to its C library. */
+const kernelHeaders = ['linux', 'asm-generic'];
+
+/**
+ * A root in which packages of our own and the host's tools live together without a union file system: every gap becomes a
+ * symlink to `/host/usr/…`, where the sandbox shows the host's `/usr`. Own files win by being there already.
+ */
+export async function mergeHost(root: string, libc: Libc): Promise<void> {
+  for (const name of ['bin', 'sbin', 'lib', 'lib64']) await linkUnlessThere(`usr/${name}`, join(root, name));
+  const etc = await realFolder(root, 'etc');
+  if (etc !== undefined && (await isDirectory('/etc/alternatives'))) {
+    await linkUnlessThere('/host/etc/alternatives', join(etc, 'alternatives'));
+  }
+
+  const multiarch = await multiarchName();
+  if (libc === 'musl') await prepareMusl(root, multiarch);
+  else if (multiarch !== undefined) {
+    await shadow(root, `lib/${multiarch}`, 'lib');
+    await shadow(root, `lib/${multiarch}/pkgconfig`, 'lib/pkgconfig');
+    await shadow(root, `include/${multiarch}`, 'include');
+  }
+  for (const folder of merged) {
+    if (libc === 'musl' && folder === 'include') continue;
+    const leaveOut = libc === 'musl' && folder === 'bin' ? absentForMusl : [];
+    const own = await realFolder(root, `usr/${folder}`);
+    if (own !== undefined) await fill(`/usr/${folder}`, own, leaveOut);
+  }
+}
+
+async function fill(host: string, own: string, leaveOut: readonly string[]): Promise<void> {
+  const there = new Map((await readdir(own, { withFileTypes: true })).map((entry) => [entry.name, entry]));
+  const names = (await readdir(host).catch(() => [])).filter((name) => !leaveOut.includes(name));
+  const missing = names.filter((name) => !there.has(name));
+  for (let start = 0; start < missing.length; start += batch) {
+    const part = missing.slice(start, start + batch);
+    await Promise.all(part.map((name) => symlink(`/host${host}/${name}`, join(own, name))));
+  }
+  for (const name of names) {
+    const entry = there.get(name);
+    if (entry?.isDirectory() === true && (await isDirectory(`${host}/${name}`))) {
+      await fill(`${host}/${name}`, join(own, name), []);
+    }
+  }
+}
+
+/**
+ * Debian's loader, compiler and pkg-config look into `/usr/lib/TRIPLET` before `/usr/lib`. Where the host has a file there
+ * under the name of one of our own in `/usr/lib`, ours must be found: the name in the multiarch folder becomes a link to it.
+ */
+async function shadow(root: string, multiarchFolder: string, ownFolder: string): Promise<void> {
+  const hostNames = new Set(await readdir(`/usr/${multiarchFolder}`).catch(() => []));
+  const owner = await realFolder(root, `usr/${ownFolder}`);
+  if (owner === undefined) return;
+  const own = await readdir(owner, { withFileTypes: true });
+  const both = own.filter((entry) => !entry.isDirectory() && hostNames.has(entry.name));
+  if (both.length === 0) return;
+  const folder = await realFolder(root, `usr/${multiarchFolder}`);
+  if (folder === undefined) return;
+  for (const { name } of both) await linkUnlessThere(`/usr/${ownFolder}/${name}`, join(folder, name));
+}
+
+async function prepareMusl(root: string, multiarch: string | undefined): Promise<void> {
+  const bin = await realFolder(root, 'usr/bin');
+  const include = await realFolder(root, 'usr/include');
+  if (bin === undefined || include === undefined) return;
+  for (const name of compilerNames) await linkUnlessThere('/host/usr/bin/musl-gcc', join(bin, name));
+  for (const name of kernelHeaders) await linkUnlessThere(`/host/usr/include/${name}`, join(include, name));
+  if (multiarch !== undefined) {
+    await linkUnlessThere(`/host/usr/include/${multiarch}/asm`, join(include, 'asm'));
+    const musl = multiarch.replace('-gnu', '-musl');
+    await linkUnlessThere(`/host/usr/include/${musl}`, join(include, musl));
+  }
+}
+
+/**
+ * A folder of the root, made where it is missing; undefined when a package put a link or file on the way. Packages are not
+ * verified yet when they are tested, so no write here may follow a link of theirs to somewhere else on this machine.
+ */
+async function realFolder(root: string, relative: string): Promise<string | undefined> {
+  let path = root;
+  for (const part of relative.split('/')) {
+    path = join(path, part);
+    const there = await lstat(path).catch(() => undefined);
+    if (there === undefined) await mkdir(path, { mode: 0o755 });
+    else if (!there.isDirectory()) return undefined;
+  }
+  return path;
+}
+
+/** `x86_64-linux-gnu`: the folder of `/usr/lib` that has the host's C library; none on hosts without multiarch. */
+async function multiarchName(): Promise<string | undefined> {
+  for (const name of (await readdir('/usr/lib')).sort()) {
+    if (
+      /^[a-z0-9_]+-linux-gnu[a-z0-9]*$/.test(name) &&
+      (await stat(`/usr/lib/${name}/libc.so.6`).catch(() => undefined))
+    ) {
+      return name;
+    }
+  }
+  return undefined;
+}
+
+async function linkUnlessThere(target: string, path: string): Promise<void> {
+  if ((await lstat(path).catch(() => undefined)) === undefined) await symlink(target, path);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}

@@ -1,0 +1,251 @@
+import { constants } from 'node:fs';
+import {
+  chmod,
+  copyFile,
+  link,
+  lstat,
+  lutimes,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  unlink,
+} from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { RegrowError, toRegrowError } from '../errors.ts';
+import type { Exec } from '../ports/exec.ts';
+import type { TreeEntry, UnpackEntry, Workspace, Workspaces } from '../ports/workspace.ts';
+import { extractArchive } from './archive.ts';
+import { mergeHost } from './host-root.ts';
+import { walkTree } from './tree-walk.ts';
+
+export interface WorkspacesOptions {
+  /** The folder that workspaces are made in; made when absent. */
+  readonly directory: string;
+  /** For tar and unzip. */
+  readonly exec: Exec;
+}
+
+export function createWorkspaces(options: WorkspacesOptions): Workspaces {
+  return {
+    async create(label) {
+      return guard(async () => {
+        // Nobody else on this machine has business in half-built packages.
+        await mkdir(options.directory, { recursive: true, mode: 0o700 });
+        const safe = label.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 60);
+        const base = await realpath(await mkdtemp(join(options.directory, `${safe}-`)));
+        await chmod(base, 0o755);
+        return { ...createWorkspace(base, options.exec), dispose: () => removeTree(base) };
+      });
+    },
+  };
+}
+
+function createWorkspace(base: string, exec: Exec): Workspace {
+  const inside = (relative: string): string => join(base, ...components(relative));
+  /** A path whose parent is truly below the base: untrusted code may have put a symlink anywhere on the way. */
+  const contained = async (relative: string): Promise<string> => {
+    const path = inside(relative);
+    if (path === base) return path;
+    return join(await realParent(base, dirname(path), relative), path.slice(dirname(path).length + 1));
+  };
+  const makeDirectory = async (relative: string): Promise<void> => {
+    let path = base;
+    for (const component of components(relative)) {
+      path = join(path, component);
+      const stat = await lstat(path).catch(() => undefined);
+      if (stat === undefined) await mkdir(path, { mode: 0o755 });
+      else if (stat.isSymbolicLink()) path = await realParent(base, path, relative);
+      else if (!stat.isDirectory()) throw unsafe(relative, 'a file stands where a directory is due');
+    }
+  };
+
+  return {
+    path: inside,
+    makeDirectory: (relative) => guard(() => makeDirectory(relative)),
+    write: (relative, content, mode = 0o644) =>
+      guard(async () => {
+        await makeDirectory(dirname(relative));
+        await writeNew(await contained(relative), content, mode);
+      }),
+    read: (relative) => guard(async () => readPlain(await contained(relative), relative)),
+    exists: (relative) =>
+      guard(async () => {
+        // A parent that is missing, or that leads away, holds nothing of ours.
+        const path = await contained(relative).catch(() => undefined);
+        return path !== undefined && (await lstat(path).catch(() => undefined)) !== undefined;
+      }),
+    walk: (relative) =>
+      guard(async (): Promise<readonly TreeEntry[]> => {
+        const path = await contained(relative);
+        if (!(await lstat(path)).isDirectory()) throw unsafe(relative, 'it is no directory');
+        return walkTree(path);
+      }),
+    unpack: (relative, entries) =>
+      guard(async () => {
+        await makeDirectory(relative);
+        await unpackEntries(await realpath(await contained(relative)), entries);
+      }),
+    extract: (archive, into, stripComponents) =>
+      guard(async () => {
+        await makeDirectory(into);
+        await extractArchive(exec, archive, await contained(into), stripComponents);
+      }),
+    copy: (file, relative) =>
+      guard(async () => {
+        await makeDirectory(dirname(relative));
+        const path = await contained(relative);
+        await rm(path, { force: true });
+        await copyFile(file, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+        await chmod(path, 0o644);
+      }),
+    mergeHost: (relative, libc) => guard(async () => mergeHost(await contained(relative), libc)),
+    setTimes: (relative, time) =>
+      guard(async () => {
+        const path = await contained(relative);
+        const entries = await walkTree(path);
+        // Children first: writing into a directory would change its time again.
+        for (const entry of entries.toReversed()) await lutimes(join(path, entry.path), time, time);
+        await lutimes(path, time, time);
+      }),
+    remove: (relative) => guard(async () => removeTree(await contained(relative))),
+  };
+}
+
+function components(relative: string): readonly string[] {
+  const parts = relative.split('/').filter((part) => part !== '' && part !== '.');
+  if (relative.startsWith('/') || parts.includes('..') || relative.includes('\0')) {
+    throw unsafe(relative, 'it does not stay in its directory');
+  }
+  return parts;
+}
+
+async function realParent(base: string, directory: string, shown: string): Promise<string> {
+  const real = await realpath(directory);
+  if (real !== base && !real.startsWith(base + sep))
+    throw unsafe(shown, 'a symlink on the way leads out of the directory');
+  return real;
+}
+
+/** Writes a file that was not there: what stood there is removed, not written through. */
+async function writeNew(path: string, content: Uint8Array | string, mode: number): Promise<void> {
+  await unlink(path).catch((error: unknown) => {
+    if (!isCode(error, 'ENOENT')) throw error;
+  });
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode);
+  try {
+    await file.writeFile(content);
+    await file.chmod(mode & 0o1777);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readPlain(path: string, shown: string): Promise<Uint8Array> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    (error: unknown) => {
+      if (isCode(error, 'ELOOP')) throw unsafe(shown, 'it is a symlink');
+      throw error;
+    },
+  );
+  try {
+    if (!(await file.stat()).isFile()) throw unsafe(shown, 'it is no file');
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+async function unpackEntries(base: string, entries: Iterable<UnpackEntry>): Promise<void> {
+  /** Directories already known to be below the base: no entry ever replaces a directory. */
+  const known = new Map<string, string>();
+  const parentOf = async (parts: readonly string[], shown: string): Promise<string> => {
+    const key = parts.join('/');
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    let path = base;
+    if (parts.length > 0) {
+      const parent = await parentOf(parts.slice(0, -1), shown);
+      path = join(parent, parts.at(-1) ?? '');
+      await mkdir(path, { mode: 0o755 }).catch((error: unknown) => {
+        if (!isCode(error, 'EEXIST')) throw error;
+      });
+      path = await realParent(base, path, shown);
+      if (!(await lstat(path)).isDirectory()) throw unsafe(shown, 'a file stands where a directory is due');
+    }
+    known.set(key, path);
+    return path;
+  };
+
+  for (const entry of entries) {
+    const parts = components(entry.path);
+    const name = parts.at(-1);
+    if (name === undefined) continue;
+    if (entry.type === 'directory') {
+      const path = await parentOf(parts, entry.path);
+      // The owner must be able to write into it and to remove it again, whatever the package says.
+      await chmod(path, (entry.mode & 0o1777) | 0o700);
+      continue;
+    }
+    const path = join(await parentOf(parts.slice(0, -1), entry.path), name);
+    if ((await lstat(path).catch(() => undefined))?.isDirectory()) {
+      throw unsafe(entry.path, 'a directory stands where a file is due');
+    }
+    if (entry.type === 'file') {
+      await writeNew(path, entry.content ?? new Uint8Array(), entry.mode);
+      continue;
+    }
+    await rm(path, { force: true });
+    if (entry.type === 'symlink') await symlink(entry.link ?? '', path);
+    else {
+      const target = components(entry.link ?? '');
+      const from = join(await parentOf(target.slice(0, -1), entry.path), target.at(-1) ?? '');
+      await link(from, path);
+    }
+  }
+}
+
+/** Removes a tree, also where its directories do not let their owner in; by way of another name, so that it is gone at once. */
+async function removeTree(path: string): Promise<void> {
+  const stat = await lstat(path).catch(() => undefined);
+  if (stat === undefined) return;
+  const doomed = `${path}.removed`;
+  await rename(path, doomed);
+  await rm(doomed, { recursive: true, force: true }).catch(async (error: unknown) => {
+    if (!isCode(error, 'EACCES') && !isCode(error, 'EPERM')) throw error;
+    await openDirectories(doomed);
+    await rm(doomed, { recursive: true, force: true });
+  });
+}
+
+async function openDirectories(path: string): Promise<void> {
+  await chmod(path, 0o700);
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) await openDirectories(join(path, entry.name));
+  }
+}
+
+async function guard<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const known = toRegrowError(error);
+    if (known.code !== 'internal') throw known;
+    throw new RegrowError('storage.failed', known.message, { cause: error, retry: 'later' });
+  }
+}
+
+function unsafe(path: string, why: string): RegrowError {
+  return new RegrowError('build.output-unsafe', `${path}: ${why}`, {
+    file: path,
+    remedy: 'keep every path of the package and of the recipe inside its own directory',
+  });
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

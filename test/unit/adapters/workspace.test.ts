@@ -1,0 +1,170 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createExec } from '../../../src/adapters/exec.ts';
+import { createWorkspaces } from '../../../src/adapters/workspace.ts';
+import type { Workspace } from '../../../src/ports/workspace.ts';
+
+let directory: string;
+let workspace: Workspace & { dispose(): Promise<void> };
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'regrow-workspace-'));
+  workspace = await createWorkspaces({ directory: join(directory, 'work'), exec: createExec() }).create('jq/1.8');
+});
+afterEach(async () => {
+  await workspace.dispose();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const unsafe = { code: 'build.output-unsafe' };
+
+describe('workspace', () => {
+  test('walks bytewise, parents first, with links and hard links as they are', async () => {
+    await workspace.write('t/b', 'x');
+    await workspace.write('t/a/z', 'yy', 0o755);
+    await workspace.write('t/a-', '');
+    await workspace.write('t/é', '');
+    await workspace.unpack('t', [
+      { path: 'l', type: 'symlink', mode: 0o777, link: '/nowhere' },
+      { path: 'hard', type: 'hardlink', mode: 0o644, link: 'b' },
+    ]);
+    execFileSync('mkfifo', [workspace.path('t/pipe')]);
+    expect(await workspace.walk('t')).toEqual([
+      { path: 'a', type: 'directory', mode: 0o755, size: 0 },
+      { path: 'a/z', type: 'file', mode: 0o755, size: 2 },
+      { path: 'a-', type: 'file', mode: 0o644, size: 0 },
+      { path: 'b', type: 'file', mode: 0o644, size: 1 },
+      { path: 'hard', type: 'hardlink', mode: 0o644, size: 0, link: 'b' },
+      { path: 'l', type: 'symlink', mode: 0o777, size: 0, link: '/nowhere' },
+      expect.objectContaining({ path: 'pipe', type: 'other' }),
+      { path: 'é', type: 'file', mode: 0o644, size: 0 },
+    ]);
+  });
+
+  test.each(['../x', 'a/../../x', '/etc/x', 'a\0b'])('refuses the path %j', async (path) => {
+    await expect(workspace.write(path, '')).rejects.toMatchObject(unsafe);
+    await expect(workspace.unpack('t', [{ path, type: 'file', mode: 0o644 }])).rejects.toMatchObject(unsafe);
+  });
+
+  test('never writes or reads through a symlink that leads out', async () => {
+    const outside = join(directory, 'outside');
+    mkdirSync(outside);
+    writeFileSync(join(outside, 'secret'), 'secret');
+    symlinkSync(outside, workspace.path('out'));
+    symlinkSync(join(outside, 'secret'), workspace.path('file'));
+    await expect(workspace.write('out/new', 'x')).rejects.toMatchObject(unsafe);
+    await expect(workspace.read('out/secret')).rejects.toMatchObject(unsafe);
+    await expect(workspace.read('file')).rejects.toMatchObject(unsafe);
+    await expect(workspace.walk('out')).rejects.toMatchObject(unsafe);
+    expect(await workspace.exists('out/secret')).toBe(false);
+    await expect(
+      workspace.unpack('tree', [
+        { path: 'evil', type: 'symlink', mode: 0o777, link: outside },
+        { path: 'evil/new', type: 'file', mode: 0o644, content: Buffer.from('x') },
+      ]),
+    ).rejects.toMatchObject(unsafe);
+    await workspace.write('file', 'mine');
+    expect(readFileSync(join(outside, 'secret'), 'utf8')).toBe('secret');
+    expect(readdirSync(outside)).toEqual(['secret']);
+  });
+
+  test('unpacks through the links of a merged /usr, drops setuid, and replaces files rather than writing into them', async () => {
+    await workspace.unpack('root', [
+      { path: 'usr/bin', type: 'directory', mode: 0o755 },
+      { path: 'bin', type: 'symlink', mode: 0o777, link: 'usr/bin' },
+      { path: 'bin/tool', type: 'file', mode: 0o4755, content: Buffer.from('1') },
+      { path: 'bin', type: 'directory', mode: 0o755 },
+      { path: 'usr/bin/tool', type: 'file', mode: 0o755, content: Buffer.from('2') },
+    ]);
+    expect(Buffer.from(await workspace.read('root/usr/bin/tool')).toString()).toBe('2');
+    expect(lstatSync(workspace.path('root/usr/bin/tool')).mode & 0o7777).toBe(0o755);
+    expect(lstatSync(workspace.path('root/bin')).isSymbolicLink()).toBe(true);
+  });
+
+  test.each([
+    ['tar.gz', ['tar', '-czf']],
+    ['tar.xz', ['tar', '-cJf']],
+    ['tar.bz2', ['tar', '-cjf']],
+    ['zip', ['zip', '-qr']],
+  ])('extracts %s by its content, leaving out the first component', async (_kind, [tool = '', ...options]) => {
+    mkdirSync(join(directory, 'jq-1.8/src'), { recursive: true });
+    writeFileSync(join(directory, 'jq-1.8/src/main.c'), 'int x;');
+    const archive = join(directory, 'download');
+    try {
+      execFileSync(tool, [...options, archive, 'jq-1.8'], { cwd: directory });
+    } catch {
+      return console.log(`skipped: ${tool} is not here`);
+    }
+    const file = existsSync(archive) ? archive : `${archive}.zip`;
+    await workspace.extract(file, 'src', 1);
+    expect((await workspace.walk('src')).map((entry) => entry.path)).toEqual(['src', 'src/main.c']);
+    return undefined;
+  });
+
+  test('says that a file is no archive', async () => {
+    writeFileSync(join(directory, 'x'), 'hello');
+    await expect(workspace.extract(join(directory, 'x'), 'src', 1)).rejects.toMatchObject({
+      code: 'upstream.answer-invalid',
+    });
+  });
+
+  test('a package cannot make the merge write outside of the root', async () => {
+    const outside = join(directory, 'outside');
+    mkdirSync(outside);
+    await workspace.unpack('root', [
+      { path: 'usr/bin', type: 'symlink', mode: 0o777, link: outside },
+      { path: 'etc', type: 'symlink', mode: 0o777, link: outside },
+      { path: 'usr/lib/x86_64-linux-gnu', type: 'symlink', mode: 0o777, link: outside },
+      { path: 'usr/lib/libc.so.6', type: 'file', mode: 0o755 },
+    ]);
+    await workspace.mergeHost('root', 'gnu');
+    await workspace.mergeHost('root', 'musl');
+    expect(readdirSync(outside)).toEqual([]);
+  });
+
+  test('fills gaps of a root with the host, own files first', async () => {
+    await workspace.unpack('root', [
+      { path: 'usr/bin/env', type: 'file', mode: 0o755, content: Buffer.from('own') },
+      { path: 'usr/lib/libc.so.6', type: 'file', mode: 0o755, content: Buffer.from('own') },
+    ]);
+    await workspace.mergeHost('root', 'gnu');
+    const target = (path: string): string =>
+      execFileSync('readlink', [workspace.path(path)], { encoding: 'utf8' }).trim();
+    expect(target('root/usr/bin/sh')).toBe('/host/usr/bin/sh');
+    expect(target('root/bin')).toBe('usr/bin');
+    expect(readFileSync(workspace.path('root/usr/bin/env'), 'utf8')).toBe('own');
+    // Every supported host has multiarch folders: the host's file of the same name must not come before ours.
+    const triplet = readdirSync('/usr/lib').find((name) => existsSync(`/usr/lib/${name}/libc.so.6`));
+    expect(target(`root/usr/lib/${triplet}/libc.so.6`)).toBe('/usr/lib/libc.so.6');
+    expect(target(`root/usr/lib/${triplet}/libm.so.6`)).toBe(`/host/usr/lib/${triplet}/libm.so.6`);
+  });
+
+  test('leaves nothing behind, whatever the build did to its directories', async () => {
+    await workspace.write('t/d/f', '');
+    chmodSync(workspace.path('t/d'), 0o000);
+    await workspace.dispose();
+    expect(readdirSync(join(directory, 'work'))).toEqual([]);
+  });
+
+  test('sets every time, also of links and directories', async () => {
+    await workspace.write('t/d/f', '');
+    symlinkSync('f', workspace.path('t/d/l'));
+    await workspace.setTimes('t', 1_000_000);
+    for (const path of ['t', 't/d', 't/d/f', 't/d/l'])
+      expect(lstatSync(workspace.path(path)).mtimeMs).toBe(1_000_000_000);
+  });
+});
