@@ -1,0 +1,238 @@
+import { RegrowError } from '../errors.ts';
+import { compareArtifacts, readIndex, signIndex, verifyIndexSignature, writeIndex } from '../formats/apk-index.ts';
+import type { Artifact } from '../model/artifact.ts';
+import { sha256 } from '../model/canonical.ts';
+import type { Generation } from '../model/publication.ts';
+import type { TargetName } from '../model/target.ts';
+import type { Clock } from '../ports/clock.ts';
+import { blobKey, type Objects } from '../ports/objects.ts';
+import type { Signer } from '../ports/signer.ts';
+import {
+  type CurrentGeneration,
+  corrupt,
+  currentKey,
+  encodeJson,
+  generationKey,
+  readCurrent,
+  readPackages,
+} from './manifest.ts';
+import { pruneGenerations } from './prune.ts';
+import { checkStaged, signStaged } from './signing.ts';
+
+export interface PublishPorts {
+  readonly objects: Objects;
+  readonly signer: Signer;
+  readonly clock: Clock;
+}
+
+export interface Addition {
+  /** Where the unsigned package lies, `staging/BUILDKEY/NAME-VERSION.apk`. */
+  readonly key: string;
+  /** As it was verified: digest and size of the unsigned file. */
+  readonly artifact: Artifact;
+}
+
+export interface Removal {
+  readonly name: string;
+  readonly version: string;
+  readonly target: TargetName;
+}
+
+export interface PublishTransaction {
+  readonly add: readonly Addition[];
+  readonly remove?: readonly Removal[];
+  /** Fencing token of the publisher; one lower than the current generation's is refused. */
+  readonly token: number;
+  /** ISO 8601; the clock's time where it is left out. */
+  readonly at?: string;
+}
+
+export interface PublishOptions {
+  /** Generations kept besides the current one. Default 20. */
+  readonly keepGenerations?: number;
+  /** Versions of each package kept in the index, newest first. Default: all. */
+  readonly keepVersions?: number;
+  /** DESCRIPTION of the index. */
+  readonly description?: string;
+}
+
+const defaultKeep = 20;
+const defaultDescription = 'regrow';
+
+type State = Map<TargetName, readonly Artifact[]>;
+
+function label({ info, target }: Artifact): string {
+  return `${info.name}-${info.version} ${target}`;
+}
+
+function isSame(a: Artifact, name: string, version: string): boolean {
+  return a.info.name === name && a.info.version === version;
+}
+
+async function readState(objects: Objects, current: CurrentGeneration | undefined): Promise<State> {
+  const state: State = new Map();
+  for (const name of Object.keys(current?.generation.targets ?? {})) {
+    const target = name as TargetName;
+    if (current !== undefined) state.set(target, await readPackages(objects, current.generation, target));
+  }
+  return state;
+}
+
+function checkToken(token: number, current: CurrentGeneration | undefined): void {
+  const newest = current?.generation.token ?? 0;
+  if (token >= newest) return;
+  throw new RegrowError('repository.moved', `a publisher with token ${newest} took over from this one (${token})`, {
+    remedy: 'nothing to do: this publisher stops, the newer one goes on',
+  });
+}
+
+/**
+ * What is to be added and is not there yet. The same name, version and content is there already: nothing to do. The same
+ * name and version with other content: package.conflict, as machines that have the index would refuse the file.
+ */
+function missing(add: readonly Addition[], state: State): readonly Addition[] {
+  const wanted = new Map<string, Addition>();
+  const conflict = (artifact: Artifact, known: Artifact): RegrowError =>
+    new RegrowError(
+      'package.conflict',
+      `${label(artifact)} is published with other content (${known.checksum}, not ${artifact.checksum})`,
+      { package: artifact.info.name, remedy: 'raise the epoch of the recipe: a published version never changes' },
+    );
+  for (const addition of add) {
+    const { artifact } = addition;
+    const { name, version } = artifact.info;
+    const published = state.get(artifact.target)?.find((other) => isSame(other, name, version));
+    const known = published ?? wanted.get(label(artifact))?.artifact;
+    if (known !== undefined && known.checksum !== artifact.checksum) throw conflict(artifact, known);
+    if (published === undefined) wanted.set(label(artifact), addition);
+  }
+  return [...wanted.values()];
+}
+
+/** Signs and stores one staged package. Idempotent: the same package has the same blob. */
+async function publishPackage({ objects, signer }: PublishPorts, { key, artifact }: Addition): Promise<Artifact> {
+  const staged = await objects.get(key);
+  if (staged === undefined) {
+    throw new RegrowError('package.malformed', `${label(artifact)} is not in staging (${key})`, {
+      package: artifact.info.name,
+      file: key,
+      remedy: 'build it again',
+    });
+  }
+  checkStaged(artifact, staged.bytes);
+  const signed = signStaged(artifact, staged.bytes, signer);
+  await putBlob(objects, signed.bytes);
+  return signed.artifact;
+}
+
+async function putBlob(objects: Objects, bytes: Uint8Array): Promise<string> {
+  const digest = sha256(bytes);
+  if (!(await objects.has(blobKey(digest)))) await objects.put(blobKey(digest), bytes);
+  return digest;
+}
+
+/** Of each name the newest versions. `packages` are sorted by name, then version. */
+function newestVersions(packages: readonly Artifact[], keep: number): readonly Artifact[] {
+  return packages.filter((artifact, i) => packages[i + keep]?.info.name !== artifact.info.name);
+}
+
+/** The target's packages after the transaction, sorted by name, then version. */
+function nextPackages(
+  before: readonly Artifact[],
+  added: readonly Artifact[],
+  removals: readonly Removal[],
+  keepVersions: number | undefined,
+): readonly Artifact[] {
+  const kept = [...before, ...added].filter(
+    ({ info }) => !removals.some((removal) => removal.name === info.name && removal.version === info.version),
+  );
+  const sorted = kept.toSorted(compareArtifacts);
+  return keepVersions === undefined ? sorted : newestVersions(sorted, Math.max(keepVersions, 1));
+}
+
+/** Writes index and package list of one target, and reads the index back before anything points to it. */
+async function writeTarget(
+  { objects, signer }: PublishPorts,
+  packages: readonly Artifact[],
+  description: string,
+): Promise<{ index: string; packages: string }> {
+  const index = signIndex(writeIndex(packages, description), signer, 0);
+  verifyIndexSignature(index, [{ name: signer.keyName, publicKey: signer.publicKey }]);
+  const { entries } = readIndex(index);
+  const isWhole = entries.every((entry, i) => entry.checksum === packages[i]?.checksum);
+  if (entries.length !== packages.length || !isWhole)
+    throw corrupt('APKINDEX.tar.gz', 'does not list what is published');
+  return { index: await putBlob(objects, index), packages: await putBlob(objects, encodeJson(packages)) };
+}
+
+/**
+ * Publishes one transaction: packages are checked against what was verified, signed, read back and stored by digest; index
+ * and package list are written for each target that changes; then one compare-and-swap of the pointer makes everything
+ * visible on all targets at once. Stopped anywhere before the swap, nothing is visible, and running it again finishes it; what
+ * is published already with the same content is left as it is, so a repeat gives the current generation back.
+ *
+ * Errors: package.malformed, package.signature-invalid, package.conflict, repository.corrupt, storage.full, storage.failed;
+ * repository.moved when another publisher was faster (retry now) or has a higher token (never).
+ */
+export async function publishGeneration(
+  ports: PublishPorts,
+  request: PublishTransaction,
+  options: PublishOptions = {},
+): Promise<Generation> {
+  const { objects, clock } = ports;
+  const current = await readCurrent(objects);
+  checkToken(request.token, current);
+  const state = await readState(objects, current);
+  const additions = missing(request.add, state);
+  const added: Artifact[] = [];
+  for (const addition of additions) added.push(await publishPackage(ports, addition));
+  const removals = request.remove ?? [];
+  const targets: Generation['targets'] = { ...current?.generation.targets };
+  const appeared: string[] = [];
+  const removed: string[] = [];
+  let changed = false;
+  for (const target of new Set([...state.keys(), ...added.map((artifact) => artifact.target)])) {
+    const before = state.get(target) ?? [];
+    const after = nextPackages(
+      before,
+      added.filter((artifact) => artifact.target === target),
+      removals.filter((removal) => removal.target === target),
+      options.keepVersions,
+    );
+    const [was, is] = [new Set(before.map(label)), new Set(after.map(label))];
+    const gained = [...is].filter((one) => !was.has(one));
+    const lost = [...was].filter((one) => !is.has(one));
+    if (gained.length === 0 && lost.length === 0) continue;
+    changed = true;
+    appeared.push(...gained);
+    removed.push(...lost);
+    targets[target] = await writeTarget(ports, after, options.description ?? defaultDescription);
+  }
+  if (!changed && current !== undefined) return current.generation;
+  const next: Generation = {
+    schema: 1,
+    generation: (current?.generation.generation ?? 0) + 1,
+    ...(current === undefined ? {} : { parent: current.generation.generation }),
+    token: request.token,
+    at: request.at ?? clock.now().toISOString(),
+    targets,
+    added: appeared.toSorted(),
+    removed: removed.toSorted(),
+  };
+  await movePointer(objects, current, next);
+  // It is published; what could not be forgotten now is forgotten by the next publication.
+  await pruneGenerations(objects, next, options.keepGenerations ?? defaultKeep).catch(() => undefined);
+  return next;
+}
+
+/** The one write that readers see. The old manifest is kept first, so that it is never only in the pointer. */
+async function movePointer(objects: Objects, current: CurrentGeneration | undefined, next: Generation): Promise<void> {
+  if (current !== undefined) {
+    await objects.put(generationKey(current.generation.generation), encodeJson(current.generation));
+  }
+  if (await objects.swap(currentKey, encodeJson(next), current?.etag)) return;
+  throw new RegrowError('repository.moved', `generation ${next.generation} was published by someone else meanwhile`, {
+    retry: 'now',
+    remedy: 'nothing to do: it is tried again on top of the new generation',
+  });
+}

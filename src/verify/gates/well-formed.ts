@@ -1,0 +1,52 @@
+import { isDeepStrictEqual } from 'node:util';
+import { reportError } from '../../errors.ts';
+import { isApkVersion } from '../../model/apk-version.ts';
+import { canonicalJson, sha256 } from '../../model/canonical.ts';
+import { parseTarget } from '../../model/target.ts';
+import { answer, countOf, type Gate, type GateSubject, type ReadPackage } from '../subject.ts';
+
+function differs(a: unknown, b: unknown): boolean {
+  return !isDeepStrictEqual(JSON.parse(canonicalJson(a)), JSON.parse(canonicalJson(b)));
+}
+
+/** Everything about one file that is not as the build result says, or that apk would not take. */
+function problemsOf({ artifact, file, bytes, apk, problem }: ReadPackage, subject: GateSubject): string[] {
+  if (bytes === undefined || apk === undefined) return [`${file}: ${problem}`];
+  const problems: string[] = [];
+  if (sha256(bytes) !== artifact.digest || bytes.length !== artifact.bytes)
+    problems.push(`${file} is not the file that was built`);
+  if (apk.signatures.length > 0) problems.push(`${file} is signed: builders have no key to sign with`);
+  if (apk.checksum !== artifact.checksum) problems.push(`${file} has another checksum than the build result says`);
+  if (differs(apk.info, artifact.info)) problems.push(`${file} describes itself otherwise than the build result does`);
+  if (apk.info.version !== subject.version)
+    problems.push(`${file} has version ${apk.info.version}, not ${subject.version}`);
+  if (!isApkVersion(apk.info.version)) problems.push(`${file} has a version that apk cannot read`);
+  if (apk.info.origin !== subject.package)
+    problems.push(`${file} has origin ${apk.info.origin}, not ${subject.package}`);
+  const { arch } = parseTarget(artifact.target);
+  if (apk.info.arch !== arch) problems.push(`${file} is for ${apk.info.arch}, not ${arch}`);
+  return [...problems, ...dataProblems(file, apk)];
+}
+
+/** Reads the data: gzip member, tar, each file's sha1. */
+function dataProblems(file: string, apk: NonNullable<ReadPackage['apk']>): string[] {
+  try {
+    const sbom = `var/lib/db/sbom/${apk.info.name}-${apk.info.version}.spdx.json`;
+    const hasSbom = apk.entries().some((entry) => entry.path === sbom);
+    return hasSbom ? [] : [`${file} has no SBOM at /${sbom}`];
+  } catch (error) {
+    return [`${file}: ${reportError(error).message}`];
+  }
+}
+
+/** The files are packages, they are those of this build, and every byte in them is accounted for. */
+export const wellFormed: Gate = {
+  name: 'well-formed',
+  check(subject) {
+    if (subject.packages.length === 0) return { outcome: 'failed', because: 'the build has no packages' };
+    const names = subject.packages.map(({ artifact }) => artifact.info.name);
+    const twice = names.filter((name, i) => names.indexOf(name) !== i).map((name) => `${name} is there twice`);
+    const problems = [...twice, ...subject.packages.flatMap((one) => problemsOf(one, subject))];
+    return answer(problems, `${countOf(names.length, 'package')} read back: ${names.join(', ')}`);
+  },
+};
