@@ -40,7 +40,7 @@ export function compareArtifacts(
  * One entry in apk's text form. Field order as melange writes it; `r:`, `q:` and `i:` are never written (melange's own
  * `i:` cannot be read by apk-tools). `S:` counts the published, signed file.
  */
-function entryText({ info, checksum, bytes }: IndexEntry): string {
+export function indexEntryText({ info, checksum, bytes }: IndexEntry): string {
   const lines = [
     `C:${checksum}`,
     `P:${info.name}`,
@@ -63,7 +63,7 @@ function entryText({ info, checksum, bytes }: IndexEntry): string {
 
 /** An unsigned `APKINDEX.tar.gz`: one member, sorted by name and version whatever order the artifacts come in. */
 export function writeIndex(artifacts: readonly Artifact[], description: string): Uint8Array {
-  const text = artifacts.toSorted(compareArtifacts).map(entryText).join('');
+  const text = artifacts.toSorted(compareArtifacts).map(indexEntryText).join('');
   const file = (path: string, content: string) => ({
     path,
     type: 'file' as const,

@@ -92,7 +92,7 @@ function purlReference(purl: string): Pick<SpdxPackage, 'externalRefs'> {
 }
 
 /** A licence field: the expression where every part looks like one, else NOASSERTION, as readers reject what is no SPDX expression. */
-function licenseExpression(licenses: readonly string[]): string {
+export function licenseExpression(licenses: readonly string[]): string {
   const parts = licenses.filter((license) => /^[A-Za-z0-9.+\-() ]+$/.test(license));
   if (parts.length === 0 || parts.length !== licenses.length) return none;
   return parts.map((part) => (parts.length > 1 && part.includes(' ') ? `(${part})` : part)).join(' AND ');

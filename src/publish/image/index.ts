@@ -1,0 +1,27 @@
+import { digestHex, type OciBlob, ociIndex } from '../../formats/oci.ts';
+import type { AssembledImage } from './assemble.ts';
+
+export type { AssembledImage, ImageInput } from './assemble.ts';
+export { assembleImage } from './assemble.ts';
+
+/** Annotation of a platform in the index: the digest of its SPDX document, which is a blob of the image. */
+export const sbomAnnotation = 'dev.regrow.sbom';
+
+export interface ImageIndex {
+  readonly index: OciBlob;
+  /** Every blob of every platform and the index itself, by digest (hex). */
+  readonly blobs: ReadonlyMap<string, Uint8Array>;
+}
+
+/** The platforms of an image under one digest, sorted by platform whatever order they come in. */
+export function indexImages(images: readonly AssembledImage[]): ImageIndex {
+  const index = ociIndex(
+    images.map(({ manifest, sbom }) => ({
+      ...manifest,
+      annotations: { ...manifest.annotations, [sbomAnnotation]: sbom.digest },
+    })),
+  );
+  const blobs = new Map(images.flatMap((image) => [...image.blobs]));
+  blobs.set(digestHex(index.descriptor), index.bytes);
+  return { index, blobs };
+}
