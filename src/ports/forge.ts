@@ -71,3 +71,15 @@ export interface Forge {
   /** Closes without merging, and says why in a comment. Closing what is closed is nothing. */
   close(number: number, why: string): Promise<void>;
 }
+
+const sealName = 'Regrow-Tree';
+
+/** The message with a last line that names the commit's tree: how a forge port knows its own commits again. */
+export function sealMessage(message: string, tree: string): string {
+  return `${message.trimEnd()}\n\n${sealName}: ${tree}\n`;
+}
+
+/** Whether a commit is one that `sealMessage` was for, with the same files: an amended one has another tree. */
+export function isSealed(message: string, tree: string): boolean {
+  return message.trimEnd().endsWith(`\n\n${sealName}: ${tree}`);
+}
