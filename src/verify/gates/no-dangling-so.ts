@@ -12,15 +12,10 @@ export const noDanglingSo: Gate = {
       const provider = before.find((one) =>
         one.info.provides.some((provide) => dependencyName(provide) === sharedObject),
       );
-      const was =
-        provider === undefined
-          ? 'nothing provides it'
-          : `${provider.info.name} ${provider.info.version} provides it now`;
-      return `${name} ${version} needs ${sharedObject}: ${was}, and nothing would any more`;
+      if (provider === undefined) return `${name} ${version} needs ${sharedObject}, which nothing provides`;
+      const { name: from, version: at } = provider.info;
+      return `${name} ${version} needs ${sharedObject}, which ${from} ${at} provides now and nothing would any more`;
     });
-    return answer(
-      problems.map((text) => text.replace('nothing provides it, and nothing would any more', 'nothing provides it')),
-      'every shared object that is needed is provided',
-    );
+    return answer(problems, 'every shared object that is needed is provided');
   },
 };
