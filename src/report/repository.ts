@@ -15,6 +15,8 @@ import { blobKey, type Objects } from '../ports/objects.ts';
 export interface RepositoryView {
   /** The newest generation; undefined before the first. */
   current(): Promise<Generation | undefined>;
+  /** An older generation by its number; undefined where it is no longer kept. */
+  generation(number: number): Promise<Generation | undefined>;
   /** The packages of one target in a generation, sorted by name; empty where the generation has no such target. */
   packages(generation: Generation, target: TargetName): Promise<readonly Artifact[]>;
   /** One published package file by its name in the repository, `NAME-VERSION-rN.apk`. */
@@ -90,6 +92,9 @@ export function createRepositoryView(objects: Objects, keep = 16): RepositoryVie
   return {
     async current() {
       return (await readJson(objects, 'repository/current', generationSchema))?.value;
+    },
+    async generation(number) {
+      return (await readJson(objects, `repository/generations/${number}.json`, generationSchema))?.value;
     },
     async packages(generation, target) {
       return (await list(generation, target))?.packages ?? [];

@@ -1,0 +1,122 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { ImageCatalogue } from '../model/publication.ts';
+import { blobKey, type Objects } from '../ports/objects.ts';
+import type { RepositoryView } from '../report/repository.ts';
+import { sendObject } from './replies.ts';
+
+/** The codes of the OCI distribution specification 1.1, "Error codes", that a read-only registry gives. */
+type OciCode = 'BLOB_UNKNOWN' | 'DIGEST_INVALID' | 'MANIFEST_UNKNOWN' | 'NAME_INVALID' | 'NAME_UNKNOWN' | 'UNSUPPORTED';
+
+/** `NAME/manifests/REF`, `NAME/blobs/DIGEST`, `NAME/tags/list`; names, tags and digests as the specification spells them. */
+const namePattern = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*)*';
+const pathPattern = new RegExp(`^(${namePattern})/(manifests|blobs|tags)/([A-Za-z0-9_][A-Za-z0-9._:-]{0,127})$`);
+const digestPattern = /^sha256:([0-9a-f]{64})$/;
+
+const mediaTypeSchema = z.object({
+  mediaType: z.enum([
+    'application/vnd.oci.image.index.v1+json',
+    'application/vnd.oci.image.manifest.v1+json',
+    'application/vnd.docker.distribution.manifest.list.v2+json',
+    'application/vnd.docker.distribution.manifest.v2+json',
+  ]),
+});
+/** Largest manifest that is read to find its media type: the least that the specification wants registries to take. */
+const manifestLimit = 4 * 1024 * 1024;
+
+function refuse(reply: FastifyReply, status: number, code: OciCode, message: string): FastifyReply {
+  return reply.code(status).send({ errors: [{ code, message, detail: {} }] });
+}
+
+function splitRef(ref: string): { name: string; tag: string } {
+  const colon = ref.lastIndexOf(':');
+  return { name: ref.slice(0, colon), tag: ref.slice(colon + 1) };
+}
+
+function tagsOf(catalogue: ImageCatalogue, name: string): string[] {
+  return catalogue.images
+    .map((image) => splitRef(image.ref))
+    .filter((ref) => ref.name === name)
+    .map((ref) => ref.tag)
+    .sort();
+}
+
+function mediaTypeOf(bytes: Uint8Array): string | undefined {
+  if (bytes.length > manifestLimit) return undefined;
+  try {
+    const parsed = mediaTypeSchema.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    return parsed.success ? parsed.data.mediaType : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Images, to be pulled and nothing else: `docker pull HOST/NAME:TAG`. */
+export function addOciRoutes(app: FastifyInstance, objects: Objects, repository: RepositoryView): void {
+  async function sendManifest(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    name: string,
+    reference: string,
+  ): Promise<FastifyReply> {
+    const { images } = await repository.images();
+    const tagged = images.find((image) => image.ref === `${name}:${reference}`);
+    const hex = digestPattern.exec(tagged === undefined ? reference : tagged.digest)?.[1];
+    const object = hex === undefined ? undefined : await objects.get(blobKey(hex));
+    const type = object === undefined ? undefined : mediaTypeOf(object.bytes);
+    if (hex === undefined || object === undefined || type === undefined) {
+      return refuse(reply, 404, 'MANIFEST_UNKNOWN', `${name} has no manifest ${reference}`);
+    }
+    async function* body(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+      yield bytes;
+    }
+    return sendObject(
+      request,
+      reply,
+      { size: object.bytes.length, body: body(object.bytes) },
+      {
+        type,
+        etag: `"sha256:${hex}"`,
+        cacheControl: tagged === undefined ? 'public, max-age=31536000, immutable' : 'no-cache',
+        headers: { 'docker-content-digest': `sha256:${hex}` },
+      },
+    );
+  }
+
+  async function sendBlob(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    name: string,
+    reference: string,
+  ): Promise<FastifyReply> {
+    const hex = digestPattern.exec(reference)?.[1];
+    if (hex === undefined) return refuse(reply, 400, 'DIGEST_INVALID', 'only sha256 digests are stored here');
+    const object = await objects.stream(blobKey(hex));
+    if (object === undefined) return refuse(reply, 404, 'BLOB_UNKNOWN', `${name} has no blob ${reference}`);
+    return sendObject(request, reply, object, {
+      type: 'application/octet-stream',
+      etag: `"sha256:${hex}"`,
+      cacheControl: 'public, max-age=31536000, immutable',
+      headers: { 'docker-content-digest': `sha256:${hex}` },
+    });
+  }
+
+  async function route(request: FastifyRequest, reply: FastifyReply, path: string): Promise<FastifyReply> {
+    reply.header('docker-distribution-api-version', 'registry/2.0');
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return refuse(reply, 405, 'UNSUPPORTED', 'this registry is read-only: regrow publishes images itself');
+    }
+    if (path === '') return reply.send({});
+    const [, name, kind, reference] = pathPattern.exec(path) ?? [];
+    if (name === undefined || reference === undefined) return refuse(reply, 404, 'NAME_INVALID', 'no such path');
+    const tags = tagsOf(await repository.images(), name);
+    if (tags.length === 0) return refuse(reply, 404, 'NAME_UNKNOWN', `there is no image ${name}`);
+    if (kind === 'manifests') return sendManifest(request, reply, name, reference);
+    if (kind === 'blobs') return sendBlob(request, reply, name, reference);
+    if (reference === 'list') return reply.send({ name, tags });
+    return refuse(reply, 404, 'NAME_INVALID', 'no such path');
+  }
+
+  app.all<{ Params: { '*': string } }>('/v2/*', async (request, reply) => route(request, reply, request.params['*']));
+  app.all('/v2', async (request, reply) => route(request, reply, ''));
+}
