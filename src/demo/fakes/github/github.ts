@@ -22,6 +22,11 @@ export interface GitHubOptions {
   /** Login by token. Left out: every request acts as `login`. */
   readonly tokens?: Readonly<Record<string, string>>;
   readonly login?: string;
+  /**
+   * Seconds since 1970 of a commit that a request gives no time for, by its parent's. Left out: the clock. With it the
+   * commits that a bot makes are the same ones however long it took.
+   */
+  readonly commitTime?: (parent: number) => number;
 }
 
 /** One request as it came, for tests that count or check them. */
@@ -64,6 +69,7 @@ export async function createGitHubFake(options: GitHubOptions): Promise<GitHubFa
     defaultLogin: options.login ?? 'regrow-bot',
     userIds: new Map(),
     lastId: 1000,
+    commitTime: options.commitTime,
     limit: { limit: 5000, remaining: 5000, reset: Math.floor(options.clock.now().getTime() / 1000) + 3600 },
   };
   const faults = createFaultBoard();

@@ -165,7 +165,8 @@ export async function mergePull(
     ? `${pull.title} (#${pull.number})`
     : `Merge pull request #${pull.number} from ${repository.owner}/${pull.branch}`;
   const rest = request.message ?? (squash ? ((await readCommit(directory, pull.head))?.message ?? '') : pull.title);
-  const by = personOf(world, login);
+  const headTime = (await readCommit(directory, pull.head))?.committer.time;
+  const by = personOf(world, login, headTime);
   const commit = await writeCommit(directory, {
     tree,
     parents: squash ? [base] : [base, pull.head],

@@ -58,7 +58,10 @@ export interface FakeRepository {
   /** Puts one commit on a branch and gives its id. */
   commit(commit: NewCommit): Promise<string>;
   /** Tags a commit (default: the default branch); with a message the tag is an object of its own. */
-  tag(name: string, options?: { readonly commit?: string; readonly message?: string }): Promise<void>;
+  tag(
+    name: string,
+    options?: { readonly commit?: string; readonly message?: string; readonly at?: Date },
+  ): Promise<void>;
   deleteTag(name: string): Promise<void>;
   publishRelease(release: NewRelease): Promise<void>;
   deleteRelease(tag: string): void;
@@ -107,7 +110,7 @@ export function driveRepository(world: World, state: RepositoryState): FakeRepos
       await settlePulls(world, state, author ?? state.owner);
       return made;
     },
-    async tag(name, { commit, message } = {}) {
+    async tag(name, { commit, message, at } = {}) {
       const object = commit ?? (await resolve(main));
       if (object === undefined) throw notFound();
       const to =
@@ -117,7 +120,10 @@ export function driveRepository(world: World, state: RepositoryState): FakeRepos
               object,
               type: 'commit',
               tag: name,
-              tagger: personOf(world, state.owner),
+              tagger:
+                at === undefined
+                  ? personOf(world, state.owner)
+                  : { ...personOf(world, state.owner), time: at.getTime() / 1000 },
               message,
             });
       await git(directory, ['update-ref', `refs/tags/${name}`, to]);

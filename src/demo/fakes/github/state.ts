@@ -14,6 +14,7 @@ export interface World {
   readonly userIds: Map<string, number>;
   lastId: number;
   readonly limit: RateLimit;
+  readonly commitTime: ((parent: number) => number) | undefined;
 }
 
 /** `reset` is in seconds since 1970. */
@@ -122,13 +123,11 @@ export function repositoryKey(owner: string, name: string): string {
   return `${owner}/${name}`.toLowerCase();
 }
 
-/** The person that a commit is by when the request names nobody. */
-export function personOf(world: World, login: string): Person {
-  return {
-    name: login,
-    email: `${login}@users.noreply.github.com`,
-    time: Math.floor(world.clock.now().getTime() / 1000),
-  };
+/** The person that a commit is by when the request names nobody, at the time when it says none. */
+export function personOf(world: World, login: string, parentTime?: number): Person {
+  const clock = Math.floor(world.clock.now().getTime() / 1000);
+  const time = world.commitTime === undefined || parentTime === undefined ? clock : world.commitTime(parentTime);
+  return { name: login, email: `${login}@users.noreply.github.com`, time };
 }
 
 export function userId(world: World, login: string): number {

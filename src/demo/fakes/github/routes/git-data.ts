@@ -133,7 +133,8 @@ export function gitDataRoutes(app: FastifyInstance, world: World): void {
       if ((await objectType(directory, parent)) !== 'commit')
         throw new Refusal(422, 'Parent SHA does not exist or is not a commit object');
     }
-    const author = person(body.author, personOf(world, writer(call)));
+    const parentTime = (await readCommit(directory, body.parents[0] ?? ''))?.committer.time;
+    const author = person(body.author, personOf(world, writer(call), parentTime));
     const committer = person(body.committer, author);
     const commit = { tree: body.tree, parents: body.parents, message: body.message, author, committer };
     const made = await writeCommit(directory, commit);
