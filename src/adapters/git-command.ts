@@ -1,0 +1,99 @@
+import { RegrowError } from '../errors.ts';
+import type { Exec, ExecResult } from '../ports/exec.ts';
+
+/** A mirror: addresses that start with `from` are asked at `to` instead. The longest `from` that fits wins. */
+export interface UrlRewrite {
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface GitOptions {
+  readonly exec: Exec;
+  readonly rewrite?: readonly UrlRewrite[];
+  /** Transports that may be used; others (ssh, ext, …) are refused by git itself. Default http and https. */
+  readonly protocols?: readonly string[];
+  /** Milliseconds for one git command; default ten minutes. */
+  readonly timeout?: number;
+}
+
+export interface GitCommandRequest {
+  readonly directory?: string;
+  readonly input?: string;
+  /** Bytes of output; default 1 GiB, because a tree of recipes is read whole. */
+  readonly limit?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type GitCommand = (args: readonly string[], request?: GitCommandRequest) => Promise<ExecResult>;
+
+/**
+ * The git program, cut off from this machine's configuration, credentials, hooks and prompts: what it does depends on its
+ * arguments alone.
+ */
+export function createGitCommand(options: GitOptions): GitCommand {
+  const rewrites = (options.rewrite ?? []).flatMap(({ from, to }) => ['-c', `url.${to}.insteadOf=${from}`]);
+  const settings = [
+    'core.hooksPath=/dev/null',
+    'core.autocrlf=false',
+    'core.quotePath=false',
+    'gc.auto=0',
+    'maintenance.auto=false',
+    'fetch.recurseSubmodules=false',
+    'safe.directory=*',
+    'advice.detachedHead=false',
+  ].flatMap((setting) => ['-c', setting]);
+  const env = {
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+    HOME: '/nonexistent',
+    LC_ALL: 'C.UTF-8',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_ASKPASS: '/bin/false',
+    GIT_ALLOW_PROTOCOL: (options.protocols ?? ['http', 'https']).join(':'),
+  };
+  return (args, request = {}) =>
+    options.exec.run({
+      argv: ['git', ...settings, ...rewrites, ...args],
+      env,
+      timeout: options.timeout ?? 10 * 60_000,
+      limit: request.limit ?? 1024 ** 3,
+      ...(request.directory === undefined ? {} : { cwd: request.directory }),
+      ...(request.input === undefined ? {} : { input: request.input }),
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    });
+}
+
+/** Standard output as text; a command that failed is upstream.unreachable with what git said. */
+export async function gitText(
+  git: GitCommand,
+  repository: string,
+  args: readonly string[],
+  request?: GitCommandRequest,
+): Promise<string> {
+  const result = await git(args, request);
+  if (result.exitCode !== 0) throw gitFailed(repository, args[0] ?? '', result);
+  return new TextDecoder().decode(result.stdout);
+}
+
+export function gitFailed(repository: string, command: string, result: ExecResult): RegrowError {
+  const said = result.timedOut ? 'it took too long' : (result.stderr.trim().split('\n').at(-1) ?? '');
+  return new RegrowError('upstream.unreachable', `git ${command} of ${repository} failed: ${said}`, {
+    retry: 'later',
+    remedy: `check that ${repository} can be reached from this machine without a password`,
+  });
+}
+
+/** Keeps an address or ref from being read as an option or as another kind of ref. */
+export function plainArgument(text: string, what: string): string {
+  if (
+    text === '' ||
+    text.startsWith('-') ||
+    /[\s\0:?*[\\^~]|\.\./.test(what === 'repository' ? text.replaceAll(/[:?~]/g, '') : text)
+  ) {
+    throw new RegrowError('upstream.not-found', `${JSON.stringify(text)} is no ${what} that git could find`, {
+      remedy: `correct the ${what} in the recipe`,
+    });
+  }
+  return text;
+}

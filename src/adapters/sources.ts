@@ -1,0 +1,213 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { RegrowError, toRegrowError } from '../errors.ts';
+import type { FetchedSource, Sources } from '../ports/sources.ts';
+
+export interface SourcesOptions {
+  /** The folder of the cache; made when absent. */
+  readonly directory: string;
+  /** Bytes that one source may have; default 2 GiB. */
+  readonly limit?: number;
+  /** Milliseconds for one download; default ten minutes. */
+  readonly timeout?: number;
+  /** Mirrors: addresses that start with `from` are asked at `to`. The longest `from` that fits wins. */
+  readonly rewrite?: readonly { readonly from: string; readonly to: string }[];
+}
+
+type Expected = Parameters<Sources['fetch']>[1];
+
+const redirects = 10;
+
+/** Downloads of recipe sources, kept by content: a file is only ever in the cache under the hash that it has. */
+export function createSources(options: SourcesOptions): Sources {
+  return {
+    async fetch(url, expected, signal) {
+      const cached = await fromCache(options.directory, expected);
+      if (cached !== undefined) return cached;
+      const timeout = AbortSignal.timeout(options.timeout ?? 10 * 60_000);
+      const ends = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+      try {
+        return await download(options, url, expected, ends);
+      } catch (error) {
+        throw explain(error, url, signal, timeout);
+      }
+    },
+  };
+}
+
+async function fromCache(directory: string, expected: Expected): Promise<FetchedSource | undefined> {
+  if (expected.sha256 === undefined && expected.sha512 === undefined) return undefined;
+  const path = cachePath(directory, expected);
+  if ((await stat(path).catch(() => undefined)) === undefined) return undefined;
+  const file = await hashFile(path);
+  if (mismatch(file, expected) === undefined) return file;
+  // Whatever happened to it on the disk, it is not what it is named.
+  await rm(path, { force: true });
+  return undefined;
+}
+
+function cachePath(directory: string, hash: Expected): string {
+  const [kind, value] = hash.sha256 === undefined ? ['sha512', hash.sha512 ?? ''] : ['sha256', hash.sha256];
+  return join(directory, `${kind}-${value.toLowerCase().replaceAll(/[^0-9a-f]/g, '')}`);
+}
+
+async function hashFile(path: string): Promise<FetchedSource> {
+  const sha256 = createHash('sha256');
+  const sha512 = createHash('sha512');
+  let bytes = 0;
+  for await (const chunk of createReadStream(path)) {
+    const part: Uint8Array = chunk;
+    sha256.update(part);
+    sha512.update(part);
+    bytes += part.length;
+  }
+  return { path, sha256: sha256.digest('hex'), sha512: sha512.digest('hex'), bytes };
+}
+
+async function download(
+  options: SourcesOptions,
+  url: string,
+  expected: Expected,
+  signal: AbortSignal,
+): Promise<FetchedSource> {
+  const limit = options.limit ?? 2 * 1024 ** 3;
+  const response = await follow(options, url, signal);
+  if (Number(response.headers.get('content-length') ?? 0) > limit) throw tooLarge(url, limit);
+  await mkdir(options.directory, { recursive: true });
+  const temporary = join(options.directory, `.${randomUUID()}`);
+  try {
+    const sha256 = createHash('sha256');
+    const sha512 = createHash('sha512');
+    const head: Uint8Array[] = [];
+    let bytes = 0;
+    const file = await open(temporary, 'wx');
+    try {
+      for await (const chunk of response.body ?? []) {
+        const part: Uint8Array = chunk;
+        if (bytes < 1024) head.push(part.subarray(0, 1024));
+        bytes += part.length;
+        if (bytes > limit) throw tooLarge(url, limit);
+        sha256.update(part);
+        sha512.update(part);
+        await file.writeFile(part);
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (isPage(Buffer.concat(head), url)) throw page(url);
+    const found = { sha256: sha256.digest('hex'), sha512: sha512.digest('hex'), bytes };
+    const wrong = mismatch(found, expected);
+    if (wrong !== undefined) throw hashMismatch(url, wrong);
+    const named = expected.sha256 === undefined && expected.sha512 !== undefined ? expected : { sha256: found.sha256 };
+    const path = cachePath(options.directory, named);
+    await rename(temporary, path);
+    return { path, ...found };
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** Follows redirects by hand, so that mirrors hold for every address on the way. */
+async function follow(options: SourcesOptions, url: string, signal: AbortSignal): Promise<Response> {
+  let address = url;
+  for (let hop = 0; hop <= redirects; hop += 1) {
+    const parsed = URL.canParse(address) ? new URL(rewriteUrl(address, options.rewrite ?? [])) : undefined;
+    if (parsed === undefined || !['http:', 'https:'].includes(parsed.protocol)) {
+      throw new RegrowError('upstream.not-found', `${address} is no http address`, {
+        remedy: 'correct the URI in the recipe',
+      });
+    }
+    const response = await fetch(parsed, {
+      redirect: 'manual',
+      signal,
+      headers: { 'user-agent': 'regrow', 'accept-encoding': 'identity' },
+    });
+    const location = response.headers.get('location');
+    if (response.status >= 300 && response.status < 400 && location !== null) {
+      await response.body?.cancel();
+      address = new URL(location, address).href;
+      continue;
+    }
+    if (response.status !== 200) {
+      await response.body?.cancel();
+      throw statusError(url, response.status);
+    }
+    return response;
+  }
+  throw new RegrowError('upstream.answer-invalid', `${url} redirects more than ${redirects} times`, { retry: 'later' });
+}
+
+export function rewriteUrl(url: string, rules: readonly { readonly from: string; readonly to: string }[]): string {
+  const fits = rules.filter((rule) => url.startsWith(rule.from)).sort((a, b) => b.from.length - a.from.length);
+  const best = fits[0];
+  return best === undefined ? url : best.to + url.slice(best.from.length);
+}
+
+/** Whether an answer is a web page where a file was asked for: what a login wall or an error with status 200 looks like. */
+function isPage(head: Buffer, url: string): boolean {
+  if (/\.x?html?$/i.test(basename(new URL(url).pathname))) return false;
+  return /^\uFEFF?(?:\s|<!--[^]*?-->|<\?xml[^>]*>)*<(?:!doctype html|html)[\s>]/i.test(head.toString('utf8'));
+}
+
+function mismatch(
+  found: { readonly sha256: string; readonly sha512: string },
+  expected: Expected,
+): { readonly kind: string; readonly expected: string; readonly found: string } | undefined {
+  for (const kind of ['sha256', 'sha512'] as const) {
+    const want = expected[kind];
+    if (want !== undefined && want.toLowerCase() !== found[kind]) return { kind, expected: want, found: found[kind] };
+  }
+  return undefined;
+}
+
+function explain(error: unknown, url: string, signal: AbortSignal | undefined, timeout: AbortSignal): RegrowError {
+  if (error instanceof RegrowError) return error;
+  if (signal?.aborted === true) {
+    return new RegrowError('aborted', `the download of ${url} was stopped before it was done`, { retry: 'now' });
+  }
+  const known = toRegrowError(error);
+  if (known.code === 'storage.full') return known;
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : known.message;
+  return new RegrowError('upstream.unreachable', `${url}: ${timeout.aborted ? 'it took too long' : cause}`, {
+    cause: error,
+    retry: 'later',
+    remedy: 'check that the address can be reached from this machine; it is tried again by itself',
+  });
+}
+
+function statusError(url: string, status: number): RegrowError {
+  const message = `${url} answered with status ${status}`;
+  if (status === 404 || status === 410) {
+    return new RegrowError('upstream.not-found', message, {
+      remedy: 'correct the URI in the recipe, or see whether upstream moved it',
+    });
+  }
+  if (status === 429) return new RegrowError('upstream.rate-limited', message, { retry: 'later' });
+  return new RegrowError('upstream.unreachable', message, { retry: 'later' });
+}
+
+function tooLarge(url: string, limit: number): RegrowError {
+  return new RegrowError('upstream.too-large', `${url} has more than ${limit} bytes`, {
+    remedy: 'raise sources.limitBytes in the configuration, when it is meant to be that large',
+  });
+}
+
+function page(url: string): RegrowError {
+  return new RegrowError('upstream.answer-invalid', `${url} answered with a web page where a file is due`, {
+    retry: 'later',
+    remedy: 'open the address in a browser: it may ask for a login, or show an error',
+  });
+}
+
+function hashMismatch(url: string, wrong: { kind: string; expected: string; found: string }): RegrowError {
+  return new RegrowError(
+    'source.hash-mismatch',
+    `${url} has ${wrong.kind} ${wrong.found}, the recipe pins ${wrong.expected}`,
+    {
+      remedy: 'find out why upstream changed the file before you change the hash in the recipe',
+    },
+  );
+}

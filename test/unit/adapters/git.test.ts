@@ -1,0 +1,151 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createExec } from '../../../src/adapters/exec.ts';
+import { createGit, parseRefs } from '../../../src/adapters/git.ts';
+import { createRecipeRepository, parseBatch } from '../../../src/adapters/recipe-repository.ts';
+
+const exec = createExec();
+let directory: string;
+let upstream: string;
+let first = '';
+let second = '';
+
+function git(...args: string[]): string {
+  return execFileSync('git', ['-C', upstream, '-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], {
+    encoding: 'utf8',
+    env: { PATH: '/usr/bin:/bin', GIT_COMMITTER_DATE: '1700000000 +0000', GIT_AUTHOR_DATE: '1700000000 +0000' },
+  }).trim();
+}
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'regrow-git-'));
+  upstream = join(directory, 'upstream');
+  execFileSync('git', ['init', '-q', '-b', 'main', upstream]);
+  writeFileSync(join(upstream, 'jq.yaml'), 'one\n');
+  git('add', '.');
+  git('commit', '-qm', 'one');
+  first = git('rev-parse', 'HEAD');
+  git('tag', '-am', 'annotated', 'v1');
+  writeFileSync(join(upstream, 'jq.yaml'), 'two\n');
+  writeFileSync(join(upstream, 'ä.yaml'), Buffer.from([0, 1, 10, 255]));
+  git('add', '.');
+  git('commit', '-qm', 'two');
+  second = git('rev-parse', 'HEAD');
+  git('tag', 'v2');
+  git('branch', 'regrow/jq', first);
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const address = 'https://git.example.org/jq';
+const options = () => ({
+  exec,
+  protocols: ['file'],
+  rewrite: [{ from: address, to: `file://${upstream}` }],
+});
+
+describe('git', () => {
+  test('lists heads and tags, annotated tags by the commit that they peel to', async () => {
+    const refs = await createGit(options()).lsRemote(address);
+    expect(refs).toEqual([
+      { name: 'refs/heads/main', commit: second },
+      { name: 'refs/heads/regrow/jq', commit: first },
+      { name: 'refs/tags/v1', commit: first },
+      { name: 'refs/tags/v2', commit: second },
+    ]);
+    expect(parseRefs('junk\n\nabc\trefs/tags/x\n')).toEqual([]);
+  });
+
+  test.each([
+    ['an annotated tag', { tag: 'v1' }, 'one\n'],
+    ['a tag with its commit', { tag: 'v2', commit: 'unused' }, 'two\n'],
+    ['a branch', { branch: 'main' }, 'two\n'],
+    ['the default branch', {}, 'two\n'],
+    ['a commit behind a branch', { branch: 'main', commit: 'first' }, 'one\n'],
+    ['a commit alone', { commit: 'first' }, 'one\n'],
+  ])('checks out %s', async (name, what: { tag?: string; branch?: string; commit?: string }, content) => {
+    const into = join(directory, name.replaceAll(' ', '-'));
+    const commit = what.commit === 'first' ? { commit: first } : {};
+    const head = await createGit(options()).checkout({ repository: address, into, ...what, ...commit });
+    expect(readFileSync(join(into, 'jq.yaml'), 'utf8')).toBe(content);
+    expect(head).toEqual({ commit: content === 'one\n' ? first : second, time: 1_700_000_000 });
+  });
+
+  test('a tag, a branch or a commit that is not there is not found; a repository that is not there is unreachable', async () => {
+    const into = join(directory, 'none');
+    const adapter = createGit(options());
+    const notFound = { code: 'upstream.not-found' };
+    await expect(adapter.checkout({ repository: address, into, tag: 'v3' })).rejects.toMatchObject(notFound);
+    await expect(adapter.checkout({ repository: address, into, branch: 'none' })).rejects.toMatchObject(notFound);
+    await expect(adapter.checkout({ repository: address, into, commit: 'f'.repeat(40) })).rejects.toMatchObject(
+      notFound,
+    );
+    await expect(adapter.lsRemote(`${address}-none`)).rejects.toMatchObject({
+      code: 'upstream.unreachable',
+      retry: 'later',
+      message: expect.stringContaining('git.example.org/jq-none'),
+    });
+  });
+
+  test('neither options nor other transports get through', async () => {
+    const adapter = createGit({ exec });
+    const touched = join(directory, 'touched');
+    await expect(adapter.lsRemote(`--upload-pack=touch ${touched}`)).rejects.toMatchObject({
+      code: 'upstream.not-found',
+    });
+    await expect(adapter.lsRemote(`ext::touch ${touched}`)).rejects.toMatchObject({ code: 'upstream.not-found' });
+    await expect(adapter.lsRemote(`ext::touch%20${touched}`)).rejects.toMatchObject({ code: 'upstream.unreachable' });
+    await expect(adapter.lsRemote(`file://${upstream}`)).rejects.toMatchObject({ code: 'upstream.unreachable' });
+    expect(existsSync(touched)).toBe(false);
+  });
+});
+
+describe('repository of recipes', () => {
+  test('mirrors, then reads by commit; a refresh brings what is new and forgets what is gone', async () => {
+    const recipes = createRecipeRepository({
+      ...options(),
+      repository: address,
+      directory: join(directory, 'mirror'),
+      mainBranch: 'main',
+    });
+    await recipes.refresh();
+    expect(await recipes.head()).toEqual({ commit: second, time: 1_700_000_000 });
+    expect(await recipes.branches('regrow/')).toEqual([{ name: 'refs/heads/regrow/jq', commit: first }]);
+    const files = await recipes.files(second);
+    expect(files.map((file) => file.path)).toEqual(['jq.yaml', 'ä.yaml']);
+    const contents = await recipes.read(files.map((file) => file.blob));
+    expect(files.map((file) => [...(contents.get(file.blob) ?? [])])).toEqual([
+      [...Buffer.from('two\n')],
+      [0, 1, 10, 255],
+    ]);
+    expect(await recipes.contains(second, first)).toBe(true);
+    expect(await recipes.contains(first, second)).toBe(false);
+    expect(await recipes.commit(first)).toEqual({ commit: first, time: 1_700_000_000 });
+
+    git('branch', '-D', 'regrow/jq');
+    git('commit', '-q', '--allow-empty', '-m', 'three');
+    await recipes.refresh();
+    expect((await recipes.head()).commit).toBe(git('rev-parse', 'HEAD'));
+    expect(await recipes.branches('regrow/')).toEqual([]);
+  });
+
+  test('a main branch that is not there is named', async () => {
+    const recipes = createRecipeRepository({
+      ...options(),
+      repository: address,
+      directory: join(directory, 'mirror2'),
+      mainBranch: 'trunk',
+    });
+    await recipes.refresh();
+    await expect(recipes.head()).rejects.toMatchObject({
+      code: 'upstream.not-found',
+      message: expect.stringContaining('trunk'),
+    });
+  });
+
+  test('a blob that is missing is said', () => {
+    expect(() => parseBatch(Buffer.from('abc missing\n'), ['abc'], 'r')).toThrow(/no blob abc/);
+  });
+});
