@@ -113,7 +113,10 @@ describe('an assembled package', () => {
 
   it('is one tar for the system tar, through all members', async () => {
     const signed = signApk((await assembleApk(parts)).bytes, createTestSigner(), parts.sourceDateEpoch);
-    const names = execFileSync('tar', ['-tzf', '-'], { input: signed }).toString().trim().split('\n');
+    const names = execFileSync('tar', ['-tzf', '-'], { input: signed, stdio: ['pipe', 'pipe', 'ignore'] })
+      .toString()
+      .trim()
+      .split('\n');
     expect(names).toEqual([
       '.SIGN.RSA256.test.rsa.pub',
       '.PKGINFO',

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { RegrowError } from '../../../src/errors.ts';
 import { type TarEntry, writeTar } from '../../../src/formats/tar.ts';
 import { readTar } from '../../../src/formats/tar-reader.ts';
 
@@ -14,7 +15,8 @@ const entries: TarEntry[] = [
 function systemTar(arguments_: string[], archive: Uint8Array): string {
   return execFileSync('tar', arguments_, {
     input: archive,
-    env: { PATH: process.env['PATH'], TZ: 'UTC', LC_ALL: 'C.UTF-8' },
+    env: { PATH: '/usr/bin:/bin', TZ: 'UTC', LC_ALL: 'C.UTF-8' },
+    stdio: ['pipe', 'pipe', 'ignore'],
   }).toString();
 }
 
@@ -94,6 +96,15 @@ describe('the tar writer', () => {
   });
 });
 
+function outcomeOf(bytes: Uint8Array): string {
+  try {
+    readTar(bytes);
+    return 'read';
+  } catch (error) {
+    return error instanceof RegrowError ? error.code : String(error);
+  }
+}
+
 describe('the tar reader', () => {
   it('reads what GNU tar writes, long names too', () => {
     const long = `${'very-long-'.repeat(15)}name`;
@@ -125,11 +136,7 @@ describe('the tar reader', () => {
         (changes) => {
           const bytes = Buffer.from(good);
           for (const [at, value] of changes) bytes[at] = value;
-          try {
-            readTar(bytes);
-          } catch (error) {
-            expect(error).toMatchObject({ code: 'package.malformed' });
-          }
+          expect(outcomeOf(bytes)).toMatch(/^(read|package\.malformed)$/);
         },
       ),
     );
