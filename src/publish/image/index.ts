@@ -3,6 +3,7 @@ import type { AssembledImage } from './assemble.ts';
 
 export type { AssembledImage, ImageInput } from './assemble.ts';
 export { assembleImage } from './assemble.ts';
+export { commandOf, type ImageCommand } from './command.ts';
 
 /** Annotation of a platform in the index: the digest of its SPDX document, which is a blob of the image. */
 export const sbomAnnotation = 'dev.regrow.sbom';

@@ -4,6 +4,7 @@ import { toRegrowError } from '../../../src/errors.ts';
 import type { Artifact } from '../../../src/model/artifact.ts';
 import { parseDependency } from '../../../src/model/dependency.ts';
 import { createPackageIndex, solve } from '../../../src/model/solve.ts';
+import { artifactOf } from '../../support/packages.ts';
 
 interface Facts {
   readonly depends?: readonly string[];
@@ -15,30 +16,14 @@ interface Facts {
 /** `pkg('a-1.0-r0', { depends: ['b'] })` */
 function pkg(id: string, { depends = [], provides = [], origin, priority }: Facts = {}): Artifact {
   const [, name = '', version = ''] = /^(.*)-([^-]+-r\d+)$/.exec(id) ?? [];
-  return {
-    info: {
-      name,
-      version,
-      arch: 'x86_64',
-      size: 1,
-      origin: origin ?? name,
-      description: '',
-      url: '',
-      commit: '',
-      buildDate: 0,
-      licenses: [],
-      depends: [...depends],
-      provides: [...provides],
-      replaces: [],
-      ...(priority === undefined ? {} : { providerPriority: priority }),
-      triggers: [],
-      datahash: '',
-    },
-    target: 'x86_64-gnu',
-    digest: '',
-    bytes: 1,
-    checksum: '',
-  };
+  return artifactOf({
+    name,
+    version,
+    origin: origin ?? name,
+    depends: [...depends],
+    provides: [...provides],
+    ...(priority === undefined ? {} : { providerPriority: priority }),
+  });
 }
 
 function chosen(artifacts: readonly Artifact[], ...wanted: string[]): string[] {
