@@ -4,6 +4,7 @@ import fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  LogController,
 } from 'fastify';
 import { RegrowError, reportError, toRegrowError } from '../errors.ts';
 import { createRepositoryView } from '../report/repository.ts';
@@ -66,7 +67,7 @@ async function build(ports: ApiPorts, options: ApiOptions): Promise<{ app: Fasti
   const { ledger, objects, log, settings } = ports;
   const app: FastifyInstance = fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
     requestTimeout: 30_000,
     routerOptions: { maxParamLength: 512 },

@@ -14,7 +14,7 @@ export const pageCss = `
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
-header { display: flex; gap: 1.25rem; align-items: baseline; padding: .9rem max(1rem, calc(50vw - 36rem)); border-bottom: 1px solid var(--line); background: var(--card); }
+header { display: flex; gap: 1.25rem; align-items: baseline; padding: .9rem max(1rem, calc(50vw - 35rem)); border-bottom: 1px solid var(--line); background: var(--card); }
 header nav { display: flex; gap: 1rem; font-size: .9rem; }
 .brand { font-weight: 650; font-size: 1.05rem; color: var(--ink); letter-spacing: -.01em; }
 #live { margin-left: auto; font-size: .8rem; color: var(--faint); }

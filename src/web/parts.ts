@@ -23,6 +23,11 @@ export function time(at: string | undefined): Html {
   return html`<time datetime="${at}" title="${text}">${text}</time>`;
 }
 
+/** `1 package`, `2 packages`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** A link, or plain text where the address is not one that a browser should follow. */
 export function link(address: string, text: HtmlValue): Html {
   const href = safeHref(address);

@@ -3,7 +3,7 @@ import type { PackageState } from '../model/explanation.ts';
 import type { QueueJob } from '../model/queue.ts';
 import type { ImageRow, PackageRow, ProposalRow, Status } from '../model/status.ts';
 import { type Html, html } from './html.ts';
-import { buildChip, layout, link, packageLink, section, stateBadge, time } from './parts.ts';
+import { buildChip, counted, layout, link, packageLink, section, stateBadge, time } from './parts.ts';
 
 /** What the page shows, read already. */
 export interface StatusPage {
@@ -54,8 +54,8 @@ ${row.fixes.length > 0 ? html`<p class="meta">fixes ${row.fixes.map((id) => html
 function imageList(rows: readonly ImageRow[]): Html {
   return html`<ul class="cards">${rows.map(
     (row) => html`<li class="card">
-<h3>${row.ref} ${row.vulnerabilities.length === 0 ? html`<span class="badge current">0 vulnerabilities</span>` : html`<span class="badge failing">${row.vulnerabilities.length} vulnerabilities</span>`}</h3>
-<p class="meta">${row.packages} packages, ${row.targets.join(', ')}, generation ${row.generation}, ${time(row.at)}</p>
+<h3>${row.ref} ${row.vulnerabilities.length === 0 ? html`<span class="badge current">0 vulnerabilities</span>` : html`<span class="badge failing">${counted(row.vulnerabilities.length, 'vulnerability', 'vulnerabilities')}</span>`}</h3>
+<p class="meta">${counted(row.packages, 'package')}, ${row.targets.join(', ')}, generation ${row.generation}, ${time(row.at)}</p>
 <p class="meta"><code class="digest">${row.digest}</code></p>
 ${row.output === '' ? undefined : html`<pre>${row.output.trimEnd()}</pre>`}
 ${row.vulnerabilities.length > 0 ? html`<p class="meta">${row.vulnerabilities.join(', ')}</p>` : undefined}
@@ -106,7 +106,7 @@ ${tile(status.generation?.generation ?? '–', 'generation')}
 function freshness(status: Status): Html {
   const { sources, feeds, quiet } = status;
   return html`<p class="pulse ${quiet.alarm ? 'alarm' : 'fine'}"><span class="dot"></span>${quiet.text}</p>
-<p class="meta">${sources.total} sources${sources.failing.length > 0 ? html`, <b>${sources.failing.length} failing</b>: ${sources.failing.slice(0, 5).map((one) => html`${one.source} since ${time(one.since)} (${one.message}) `)}` : undefined}${feeds.map((feed) => html`; advisories from ${feed.name}: ${feed.records} records, ${feed.failingSince === undefined ? html`seen ${time(feed.lastSeen)}` : html`<b>failing since</b> ${time(feed.failingSince)}`}`)}</p>`;
+<p class="meta">${counted(sources.total, 'source')}${sources.failing.length > 0 ? html`, <b>${sources.failing.length} failing</b>: ${sources.failing.slice(0, 5).map((one) => html`${one.source} since ${time(one.since)} (${one.message}) `)}` : undefined}${feeds.map((feed) => html`; advisories from ${feed.name}: ${counted(feed.records, 'record')}, ${feed.failingSince === undefined ? html`seen ${time(feed.lastSeen)}` : html`<b>failing since</b> ${time(feed.failingSince)}`}`)}</p>`;
 }
 
 /** The page at /: works without a script; with one it keeps itself fresh. */
@@ -117,7 +117,7 @@ export function renderStatusPage(page: StatusPage): string {
   const published =
     generation === undefined
       ? html`<p class="meta">Nothing is published yet.</p>`
-      : html`<p class="meta">Generation ${generation.generation}, ${time(generation.at)}: ${generation.targets.map(({ target, packages: count }) => `${target} ${count} packages`).join(', ')}.${generation.added.length > 0 ? html` Added ${generation.added.slice(0, 8).join(', ')}${generation.added.length > 8 ? ` and ${generation.added.length - 8} more` : ''}.` : undefined}</p>`;
+      : html`<p class="meta">Generation ${generation.generation}, ${time(generation.at)}: ${generation.targets.map(({ target, packages: count }) => `${target} has ${counted(count, 'package')}`).join(', ')}.${generation.added.length > 0 ? html` Added ${generation.added.slice(0, 8).join(', ')}${generation.added.length > 8 ? ` and ${generation.added.length - 8} more` : ''}.` : undefined}</p>`;
   const more = sorted.length - packagesShown;
   const body = html`
 ${tiles(status)}
