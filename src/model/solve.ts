@@ -2,17 +2,13 @@ import { RegrowError } from '../errors.ts';
 import type { Artifact } from './artifact.ts';
 import { type Dependency, parseDependency, printDependency } from './dependency.ts';
 import { type Candidate, compareNames, meets, type PackageIndex, providersOf } from './package-index.ts';
+import { createSelections, type Selection, type Selections } from './selection.ts';
 
 export { createPackageIndex, type PackageIndex } from './package-index.ts';
 
 /** A dependency and who asked for it; nobody: it is one of the wanted. */
 interface Need {
   readonly dependency: Dependency;
-  readonly by: Selection | undefined;
-}
-
-interface Selection {
-  readonly candidate: Candidate;
   readonly by: Selection | undefined;
 }
 
@@ -37,7 +33,7 @@ const budget = 50_000;
  */
 export function solve(index: PackageIndex, wanted: readonly string[]): readonly Artifact[] {
   const needs: Need[] = wanted.map((text) => ({ dependency: parseDependency(text), by: undefined }));
-  const selected: Selection[] = [];
+  const selected = createSelections();
   const forbidden: Need[] = [];
   const choices: Choice[] = [];
   let failure: RegrowError | undefined;
@@ -52,7 +48,7 @@ export function solve(index: PackageIndex, wanted: readonly string[]): readonly 
       const choice = choices.pop();
       if (choice === undefined || tried > budget) throw failure;
       needs.length = choice.needs;
-      selected.length = choice.selected;
+      selected.truncate(choice.selected);
       forbidden.length = choice.forbidden;
       position = choice.position;
       options = choice.others;
@@ -62,25 +58,28 @@ export function solve(index: PackageIndex, wanted: readonly string[]): readonly 
     if (best === undefined || current === undefined) continue;
     if (others.length > 0) {
       const { length } = needs;
-      choices.push({ position, needs: length, selected: selected.length, forbidden: forbidden.length, others });
+      choices.push({ position, needs: length, selected: selected.list.length, forbidden: forbidden.length, others });
     }
     tried++;
     const selection = { candidate: best, by: current.by };
-    selected.push(selection);
+    selected.add(selection);
     needs.push(...best.depends.map((dependency) => ({ dependency, by: selection })));
   }
-  return selected.map(({ candidate }) => candidate.artifact).toSorted((a, b) => compareNames(a.info.name, b.info.name));
+  return selected.list
+    .map(({ candidate }) => candidate.artifact)
+    .toSorted((a, b) => compareNames(a.info.name, b.info.name));
 
   /** Undefined: the need is met already. Empty: it cannot be met. */
   function candidatesFor(need: Need): readonly Candidate[] | undefined {
     const { dependency } = need;
-    const met = selected.some(({ candidate }) => meets(candidate, dependency));
+    const meeting = selected.meeting(dependency);
     if (dependency.conflict) {
-      if (met && !speaksOfItself(need, selected)) return [];
+      // A package never conflicts with itself: `!x` of one that carries x keeps the others out.
+      if (meeting.some((selection) => selection !== need.by)) return [];
       forbidden.push(need);
       return undefined;
     }
-    if (met) return undefined;
+    if (meeting.length > 0) return undefined;
     if (dependency.pin !== undefined) return [];
     return prefer(
       providersOf(index, dependency).filter((candidate) => obstacle(candidate, selected, forbidden) === undefined),
@@ -89,7 +88,7 @@ export function solve(index: PackageIndex, wanted: readonly string[]): readonly 
 
   function prefer(candidates: readonly Candidate[]): readonly Candidate[] {
     const rank = (candidate: Candidate) => {
-      const sibling = selected.some(
+      const sibling = selected.list.some(
         ({ candidate: other }) => other.origin === candidate.origin && other.version === candidate.version,
       );
       const refused = needs.some(
@@ -101,33 +100,15 @@ export function solve(index: PackageIndex, wanted: readonly string[]): readonly 
   }
 }
 
-/** `!x` of a package that carries x itself forbids the others only (apk-tools: a package never conflicts with itself). */
-function speaksOfItself({ dependency, by }: Need, selected: readonly Selection[]): boolean {
-  return selected.every(({ candidate }) => !meets(candidate, dependency) || candidate === by?.candidate);
-}
-
 /** What keeps a package out: another version of it, another package with the same versioned name, or a `!`. */
-function obstacle(
-  candidate: Candidate,
-  selected: readonly Selection[],
-  forbidden: readonly Need[],
-): string | undefined {
-  for (const { candidate: other } of selected) {
-    const shared = [...candidate.carries].find(
-      ([name, version]) => version !== undefined && other.carries.get(name) !== undefined,
-    );
-    if (shared !== undefined) return `${label(other)} is chosen and also carries ${shared[0]}`;
-  }
+function obstacle(candidate: Candidate, selected: Selections, forbidden: readonly Need[]): string | undefined {
+  const rival = selected.rival(candidate);
+  if (rival !== undefined) return `${label(rival.selection.candidate)} is chosen and also carries ${rival.name}`;
   const forbids = forbidden.find(({ dependency }) => meets(candidate, dependency));
   return forbids === undefined ? undefined : `${printDependency(forbids.dependency)} is asked for${chain(forbids.by)}`;
 }
 
-function unsatisfiable(
-  index: PackageIndex,
-  need: Need,
-  selected: readonly Selection[],
-  forbidden: readonly Need[],
-): RegrowError {
+function unsatisfiable(index: PackageIndex, need: Need, selected: Selections, forbidden: readonly Need[]): RegrowError {
   const { dependency, by } = need;
   const wanted = printDependency(dependency);
   const why = reason(index, dependency, selected, forbidden);
@@ -138,15 +119,12 @@ function unsatisfiable(
   });
 }
 
-function reason(
-  index: PackageIndex,
-  dependency: Dependency,
-  selected: readonly Selection[],
-  forbidden: readonly Need[],
-): string {
+function reason(index: PackageIndex, dependency: Dependency, selected: Selections, forbidden: readonly Need[]): string {
   if (dependency.conflict) {
-    const present = selected.filter(({ candidate }) => meets(candidate, dependency));
-    return `${present.map(({ candidate, by }) => `${label(candidate)}${chain(by)}`).join(', ')} is there`;
+    return `${selected
+      .meeting(dependency)
+      .map(({ candidate, by }) => `${label(candidate)}${chain(by)}`)
+      .join(', ')} is there`;
   }
   if (dependency.pin !== undefined) return 'there is one repository, without tags';
   const providers = providersOf(index, dependency).slice(0, 3);
