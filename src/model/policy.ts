@@ -6,7 +6,9 @@ export const policySchema = z.strictObject({
     .number()
     .nonnegative()
     .default(0)
-    .describe('Hours that a release must be public before it is proposed; one that fixes a vulnerability does not wait'),
+    .describe(
+      'Hours that a release must be public before it is proposed; one that fixes a vulnerability does not wait',
+    ),
   ignore: z.array(z.string()).default([]).describe('Packages that are never updated and never reported as behind'),
   pin: z
     .record(z.string(), z.string())

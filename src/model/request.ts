@@ -15,7 +15,16 @@ export const verifyRequestSchema = z.strictObject({
   purpose: purposeSchema,
   /** Origins, for people. */
   packages: z.array(z.string()),
-  builds: z.array(z.strictObject({ buildKey: z.string(), attempt: z.number().int(), target: targetNameSchema })),
+  builds: z.array(
+    z.strictObject({
+      buildKey: z.string(),
+      attempt: z.number().int(),
+      target: targetNameSchema,
+      package: z.string(),
+      /** Full version. */
+      version: z.string(),
+    }),
+  ),
   /** Known vulnerabilities of the packages as published now, and as they would be. */
   findings: z.strictObject({ before: z.array(findingSchema), after: z.array(findingSchema) }),
 });
@@ -32,7 +41,9 @@ export const imageRequestSchema = z.strictObject({
   name: z.string(),
   tag: z.string(),
   definition: z.strictObject({ path: z.string(), text: z.string() }),
-  platforms: z.array(z.strictObject({ target: targetNameSchema, packages: z.array(lockedPackageSchema) })),
+  platforms: z.array(
+    z.strictObject({ target: targetNameSchema, packages: z.array(lockedPackageSchema.extend({ origin: z.string() })) }),
+  ),
   /** Seconds since 1970: the newest build date of its packages. */
   sourceDateEpoch: z.number().int(),
   /** Name and PEM of the keys that machines made from it trust. */

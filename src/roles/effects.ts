@@ -1,6 +1,8 @@
+import { RegrowError, reportError, toRegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
+import type { BuildFailure } from '../model/build.ts';
 import { digestOf } from '../model/canonical.ts';
-import type { Request } from '../model/request.ts';
+import { type Request, requestSchema } from '../model/request.ts';
 import { type Result, resultSchema } from '../model/result.ts';
 import type { Objects } from '../ports/objects.ts';
 
@@ -10,6 +12,11 @@ const decoder = new TextDecoder();
 /** Where a worker leaves what came of an effect. */
 export function resultKey(effect: string): string {
   return `results/${effect}.json`;
+}
+
+/** What one attempt at a build is called. */
+export function buildEffect(attempt: { readonly buildKey: string; readonly attempt: number }): string {
+  return `build-${attempt.buildKey}.${attempt.attempt}`;
 }
 
 export function requestKey(request: Request): string {
@@ -49,4 +56,26 @@ export async function readResult<K extends Result['kind']>(
 export async function report(objects: Objects, queues: Queues, result: Result): Promise<void> {
   const key = await storeResult(objects, result);
   await queues.enqueue('result', { kind: result.kind, key, effect: result.effect });
+}
+
+/** What is worth a result of its own; an error that time heals is thrown on, so that the job is tried again. */
+export function finalFailure(thrown: unknown): BuildFailure {
+  const error = toRegrowError(thrown);
+  if (error.retry !== 'never') throw error;
+  const { code, message } = reportError(error);
+  return { class: 'package', code, message, tail: [] };
+}
+
+export async function readRequest<K extends Request['kind']>(
+  objects: Objects,
+  key: string,
+  kind: K,
+): Promise<Extract<Request, { kind: K }>> {
+  const object = await objects.get(key);
+  const parsed = object === undefined ? undefined : requestSchema.safeParse(JSON.parse(decoder.decode(object.bytes)));
+  if (parsed?.success === true && parsed.data.kind === kind) return parsed.data as Extract<Request, { kind: K }>;
+  throw new RegrowError('internal', `${key} in the object store is not a request to ${kind}`, {
+    file: key,
+    remedy: 'nothing to do: the next reconcile writes it again',
+  });
 }

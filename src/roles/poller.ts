@@ -1,6 +1,6 @@
 import { RegrowError } from '../errors.ts';
-import type { JobHandlers } from '../jobs/worker.ts';
 import type { Queues } from '../jobs/queues.ts';
+import type { JobHandlers } from '../jobs/worker.ts';
 import type { ObservedResult } from '../model/result.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { AdvisoryFeed } from '../watch/advisories/feed.ts';

@@ -188,9 +188,10 @@ function plainOrEmpty(text: string): YamlValue {
   if (/^\{\}\s*(?:#.*)?$/.test(text)) return {};
   if (/^\[\]\s*(?:#.*)?$/.test(text)) return [];
   if (/^(?:[[\]{},#&*!|>'"%@`]|[-?:](?:\s|$))/.test(text)) bail();
-  const comment = text.search(/\s#/);
+  if (text.includes('\t')) bail();
+  const comment = text.indexOf(' #');
   const value = (comment === -1 ? text : text.slice(0, comment)).trimEnd();
-  if (/:(?:\s|$)/.test(value) || value.includes('\t')) bail();
+  if (value.endsWith(':') || value.includes(': ')) bail();
   return value === '' || value === '~' || /^(?:null|Null|NULL)$/.test(value) ? null : value;
 }
 

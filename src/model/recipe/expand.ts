@@ -208,7 +208,8 @@ function withDefaults(
 }
 
 function inputScope(inputs: ReadonlyMap<string, string>, outer: Scope): Scope {
-  return scopeOf(new Map(Array.from(inputs, ([name, value]) => [`inputs.${name}`, value])), outer);
+  const prefix = 'inputs.';
+  return (name) => (name.startsWith(prefix) ? inputs.get(name.slice(prefix.length)) : undefined) ?? outer(name);
 }
 
 function absolute(directory: string): string {

@@ -7,7 +7,7 @@ import type { TargetName } from '../../model/target.ts';
 import { type BuildNeed, isForTarget, type PlannedBuild, planBuilds, promisedNames } from '../../plan/build-plan.ts';
 import { blobKey, stagingKey } from '../../ports/objects.ts';
 import { packageFileName } from '../../report/repository.ts';
-import { readResult } from '../effects.ts';
+import { buildEffect, readResult } from '../effects.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
 import { type RecipeFile, recipeProblem } from './recipes.ts';
@@ -175,10 +175,6 @@ async function startBuild(context: ConductorContext, build: PlannedBuild): Promi
     return;
   }
   await followAttempt(context, attempt);
-}
-
-export function buildEffect(attempt: Pick<BuildAttempt, 'buildKey' | 'attempt'>): string {
-  return `build-${attempt.buildKey}.${attempt.attempt}`;
 }
 
 async function queueAttempt(context: ConductorContext, build: PlannedBuild, number: number): Promise<void> {

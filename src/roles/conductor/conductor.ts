@@ -1,13 +1,14 @@
 import type { JobHandlers } from '../../jobs/worker.ts';
-import { resultSchema } from '../../model/result.ts';
 import type { ImageRequest } from '../../model/request.ts';
+import { resultSchema } from '../../model/result.ts';
 import { createRepositoryView } from '../../report/repository.ts';
 import { planAll } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { decideAll } from './deciding.ts';
 import { createAdvisoryShelf, recordFindings } from './finding.ts';
+import { followProposals } from './following.ts';
 import { updateImages } from './imaging.ts';
-import { followProposals, makeProposal, proposalFindings, readForge, startProposals } from './proposing.ts';
+import { makeProposal, proposalFindings, readForge, startProposals } from './proposing.ts';
 import { publishReady, recordGeneration } from './publishing.ts';
 import { createRecipeReader } from './recipes.ts';
 import { recordObserved, watchJobs } from './watching.ts';
@@ -32,6 +33,8 @@ export interface Conductor {
   lastRound(): string | undefined;
 }
 
+/** Rounds in a row before the next event or the timer goes on. */
+const mostRounds = 20;
 const decoder = new TextDecoder();
 
 export function createConductor(context: ConductorContext, options: ConductorOptions): Conductor {
@@ -48,7 +51,8 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     return observeWorld(context, reader, view, await readForge(context));
   }
 
-  async function round(): Promise<void> {
+  /** Says whether git or the forge is no longer as it was observed. */
+  async function round(): Promise<boolean> {
     const world = await observe();
     const index = advisories();
     await recordGeneration(context, world);
@@ -57,12 +61,18 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     await startProposals(context, world, decisions);
     const plans = await planAll(context, world);
     const findingsOf = (origins: readonly string[]) => proposalFindings(world, index, origins);
-    await followProposals(context, world, plans, index);
+    const moved = await followProposals(context, world, plans, index);
     const main = plans.get('main');
     if (main !== undefined) await publishReady(context, world, main, findingsOf);
     await updateImages(context, world, await options.keys());
     await recordProblems(world);
     lastRound = clock.now().toISOString();
+    return moved;
+  }
+
+  /** Rounds until one changes nothing of what it looked at; each merge or extension is one step, so they are few. */
+  async function settle(): Promise<void> {
+    for (let rounds = 0; rounds < mostRounds; rounds += 1) if (!(await round())) return;
   }
 
   async function recordProblems(world: World): Promise<void> {
@@ -89,7 +99,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
       .then(() => {
         running = next;
         next = undefined;
-        return round();
+        return settle();
       });
     return next;
   }

@@ -78,6 +78,7 @@ function imageRequest(context: ConductorContext, world: World, image: ImageOf): 
       packages: artifacts.map((artifact) => ({
         name: artifact.info.name,
         version: artifact.info.version,
+        origin: artifact.info.origin,
         checksum: artifact.checksum,
         key: blobKey(artifact.digest),
         digest: artifact.digest,
@@ -122,7 +123,7 @@ async function followImage(context: ConductorContext, world: World, request: Ima
     kind: 'image-publish',
     image: key,
     result: effect,
-    vulnerabilities: vulnerabilitiesOf(context, world, request),
+    vulnerabilities: vulnerabilitiesOf(context, request),
   };
   const publishKey = await storeRequest(objects, publish);
   await ensureJob(context, 'publish-image', `publish-image-${requestDigest(publishKey)}`, (attempt) => ({
@@ -132,12 +133,8 @@ async function followImage(context: ConductorContext, world: World, request: Ima
 }
 
 /** Ids of the known vulnerabilities of an image's packages, by their origins. */
-function vulnerabilitiesOf(context: ConductorContext, world: World, request: ImageRequest): string[] {
-  const origins = new Set<string>();
-  for (const { target, packages } of request.platforms) {
-    const names = new Set(packages.map((one) => one.name));
-    for (const { info } of world.published.get(target) ?? []) if (names.has(info.name)) origins.add(info.origin);
-  }
+function vulnerabilitiesOf(context: ConductorContext, request: ImageRequest): string[] {
+  const origins = new Set(request.platforms.flatMap(({ packages }) => packages.map((one) => one.origin)));
   const ids = [...context.book.all('finding')].filter(({ value }) => origins.has(value.package));
   return [...new Set(ids.map(({ value }) => value.advisory))].toSorted();
 }

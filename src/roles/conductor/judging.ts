@@ -61,6 +61,8 @@ export async function judge(
       buildKey: build.buildKey,
       attempt: build.attempt?.attempt ?? 1,
       target: build.need.target,
+      package: build.need.resolved.name,
+      version: build.need.resolved.fullVersion,
     })),
     findings: { before: [...findings.before], after: [...findings.after] },
   };

@@ -1,0 +1,200 @@
+import { bumpEpoch } from '../../bump/edit-recipe.ts';
+import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
+import { compareApkVersions } from '../../model/apk-version.ts';
+import type { Artifact } from '../../model/artifact.ts';
+import type { Purpose } from '../../model/plan.ts';
+import type { Change, Proposal } from '../../model/proposal.ts';
+import { parseRecipe } from '../../model/recipe/recipe.ts';
+import type { PlannedBuild } from '../../plan/build-plan.ts';
+import { followers } from '../../plan/followers.ts';
+import { extendProposal } from '../../propose/extend.ts';
+import { type BuildReport, reportBuild, reportProposal } from '../../propose/report-build.ts';
+import type { PurposePlan } from './building.ts';
+import type { ConductorContext } from './context.ts';
+import { type Judgement, judgeProposal } from './judging.ts';
+import { proposalFindings, proposalProblem } from './proposing.ts';
+import type { World } from './world.ts';
+
+/**
+ * Brings every open proposal on: shows its builds, lets dependents follow a lost shared object, merges it when it is green,
+ * closes it when main has what it proposes. Says whether git or the forge changed. One that fails is a problem of its own.
+ */
+export async function followProposals(
+  context: ConductorContext,
+  world: World,
+  plans: ReadonlyMap<Purpose, PurposePlan>,
+  index: AdvisoryIndex,
+): Promise<boolean> {
+  let moved = false;
+  for (const proposal of world.proposals) {
+    const plan = plans.get(proposal.number);
+    if (proposal.state !== 'open' || plan === undefined) continue;
+    try {
+      moved = (await followProposal(context, world, proposal, plan, index)) || moved;
+    } catch (thrown) {
+      world.problems.set(`forge/${proposal.package}`, proposalProblem(proposal, thrown));
+    }
+  }
+  return moved;
+}
+
+async function followProposal(
+  context: ConductorContext,
+  world: World,
+  proposal: Proposal,
+  plan: PurposePlan,
+  index: AdvisoryIndex,
+): Promise<boolean> {
+  if (isObsolete(world, proposal)) {
+    await context.forge.close(proposal.number, `main has ${proposal.package} at ${proposal.version} or newer.`);
+    return true;
+  }
+  await showBuilds(context, proposal, plan);
+  if (isBuilt(plan) && (await follow(context, world, proposal, plan))) return true;
+  const versions = new Map(proposal.changes.map((change) => [change.package, change.to]));
+  const findings = proposalFindings(world, index, [...versions.keys()], versions);
+  const judgement = await judgeProposal(context, world, plan, findings);
+  await showJudgement(context, proposal, plan, judgement);
+  if (judgement.state !== 'green' || !context.settings.mergeGreen) return false;
+  await context.forge.merge(proposal.number, proposal.head);
+  return true;
+}
+
+/** Whether main went past the proposal: each of its recipes is there at this version or a newer one. */
+function isObsolete(world: World, proposal: Proposal): boolean {
+  return (
+    proposal.changes.length > 0 &&
+    proposal.changes.every((change) => {
+      const recipe = world.tree.recipes.get(change.package)?.recipe;
+      if (recipe === undefined) return false;
+      const { version, epoch } = recipe.package;
+      return compareApkVersions(`${version}-r${epoch}`, change.to) >= 0;
+    })
+  );
+}
+
+function isBuilt(plan: PurposePlan): boolean {
+  return plan.waits.length === 0 && plan.builds.every((build) => build.attempt?.state === 'passed');
+}
+
+/** Raises the epochs of packages that would lose a shared object, in the same proposal. */
+async function follow(
+  context: ConductorContext,
+  world: World,
+  proposal: Proposal,
+  plan: PurposePlan,
+): Promise<boolean> {
+  const lost = new Map<string, Set<string>>();
+  for (const target of context.settings.targets) {
+    const built: Artifact[] = plan.builds
+      .filter((build) => build.need.target === target)
+      .flatMap((build) => build.attempt?.result?.artifacts ?? []);
+    for (const follower of followers(world.published.get(target) ?? [], built)) {
+      lost.set(follower.origin, new Set([...(lost.get(follower.origin) ?? []), ...follower.lost]));
+    }
+  }
+  const files: { path: string; text: string }[] = [];
+  const changes: Change[] = [];
+  for (const [origin, objects] of [...lost].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const file = world.tree.recipes.get(origin);
+    if (file === undefined || proposal.changes.some((change) => change.package === origin)) continue;
+    const text = bumpEpoch(file.text);
+    const { version, epoch } = file.recipe.package;
+    const next = parseRecipe(file.path, text).recipe.package;
+    files.push({ path: file.path, text });
+    changes.push({
+      package: origin,
+      path: file.path,
+      from: `${version}-r${epoch}`,
+      to: `${next.version}-r${next.epoch}`,
+      why: `${[...objects].join(', ')} goes away with ${proposal.package} ${proposal.version}`,
+    });
+  }
+  if (changes.length === 0) return false;
+  const names = changes.map((change) => change.package).join(', ');
+  await extendProposal({ forge: context.forge }, proposal, {
+    files,
+    changes,
+    because: `${names} link against a shared object that ${proposal.package} ${proposal.version} no longer has`,
+  });
+  return true;
+}
+
+function logUrl(context: ConductorContext, build: PlannedBuild): string | undefined {
+  const { publicUrl } = context.settings;
+  return publicUrl === undefined ? undefined : `${publicUrl}/v1/builds/${build.buildKey}/log`;
+}
+
+/** Says something on the forge once: `key` names what it is about, `value` what was said. */
+async function sayOnce(context: ConductorContext, key: string, value: string, say: () => Promise<void>): Promise<void> {
+  if (context.book.get('cursor', key)?.value.cursor === value) return;
+  await say();
+  await context.book.put('cursor', key, { cursor: value });
+}
+
+async function showBuilds(context: ConductorContext, proposal: Proposal, plan: PurposePlan): Promise<void> {
+  const { number, branch, head: commit } = proposal;
+  const show = async (report: BuildReport) => {
+    const key = `shown/${number}/${commit}/${report.package}/${report.target}`;
+    await sayOnce(context, key, `${report.state} ${report.text}`, () => reportBuild({ forge: context.forge }, report));
+  };
+  for (const build of plan.builds) {
+    const { attempt, need } = build;
+    const state = attempt?.state ?? 'queued';
+    const failure = attempt?.result?.failure;
+    const url = logUrl(context, build);
+    const text = {
+      queued: `queued${attempt !== undefined && attempt.attempt > 1 ? `, attempt ${attempt.attempt}` : ''}`,
+      passed: `${attempt?.result?.artifacts.length ?? 0} packages, ${testsText(attempt?.result?.tests ?? [])}`,
+      failed: failure?.message ?? 'failed',
+    }[state];
+    await show({
+      number,
+      branch,
+      commit,
+      package: need.resolved.name,
+      target: need.target,
+      state: state === 'queued' ? 'running' : state,
+      text,
+      ...(url === undefined || state === 'queued' ? {} : { url }),
+      ...(failure === undefined ? {} : { failure }),
+    });
+  }
+  for (const wait of plan.waits) {
+    const { package: name, target, because } = wait;
+    const state = wait.reason === 'refused' || wait.reason === 'environment-unsatisfiable' ? 'failed' : 'waiting';
+    await show({ number, branch, commit, package: name, target, state, text: because });
+  }
+}
+
+function testsText(tests: readonly { readonly outcome: string }[]): string {
+  const run = tests.filter((test) => test.outcome !== 'none').length;
+  return run === 0 ? 'no tests' : `${run} tested`;
+}
+
+async function showJudgement(
+  context: ConductorContext,
+  proposal: Proposal,
+  plan: PurposePlan,
+  judgement: Judgement,
+): Promise<void> {
+  const count = plan.builds.length;
+  const refusals = judgement.verdicts
+    .filter((verdict) => !verdict.passed)
+    .flatMap((verdict) =>
+      verdict.gates
+        .filter((gate) => gate.outcome === 'failed')
+        .map((gate) => `${verdict.package}: ${gate.gate}: ${gate.because}`),
+    );
+  const said = {
+    building: ['pending', 'building'],
+    judging: ['pending', 'built, being verified'],
+    failed: ['failure', 'does not build'],
+    refused: ['failure', refusals.join('; ')],
+    green: ['success', `${count} builds passed every gate`],
+  } as const;
+  const [state, text] = said[judgement.state];
+  await sayOnce(context, `judged/${proposal.number}/${proposal.head}`, `${state} ${text}`, () =>
+    reportProposal({ forge: context.forge }, proposal.head, state, text),
+  );
+}

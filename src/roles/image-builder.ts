@@ -1,0 +1,117 @@
+import { RegrowError } from '../errors.ts';
+import { sha256 } from '../model/canonical.ts';
+import { parseImageDefinition } from '../model/image-definition.ts';
+import type { ImageRequest } from '../model/request.ts';
+import type { ImageBuiltResult } from '../model/result.ts';
+import { parseTarget } from '../model/target.ts';
+import { blobKey, type Objects } from '../ports/objects.ts';
+import type { Sandbox } from '../ports/sandbox.ts';
+import type { Workspaces } from '../ports/workspace.ts';
+import { type AssembledImage, assembleImage, indexImages } from '../publish/image/index.ts';
+
+export interface ImageBuilderPorts {
+  readonly objects: Objects;
+  readonly sandbox: Sandbox;
+  readonly workspaces: Workspaces;
+}
+
+export interface ImageRunLimits {
+  /** Milliseconds. */
+  readonly timeout: number;
+  /** Bytes. */
+  readonly outputLimit: number;
+}
+
+type BuiltImage = Pick<ImageBuiltResult, 'index' | 'blobs' | 'platforms'>;
+
+/**
+ * Assembles an image on every platform, runs each once, and stores its blobs. The image has no tag by that: the publisher
+ * gives it one. Errors: image.invalid, image.failed, package.malformed, repository.corrupt.
+ */
+export async function buildImage(
+  request: ImageRequest,
+  ports: ImageBuilderPorts,
+  limits: ImageRunLimits,
+  signal: AbortSignal,
+): Promise<BuiltImage> {
+  const { definition } = parseImageDefinition(request.definition.path, request.definition.text);
+  const images: AssembledImage[] = [];
+  const platforms: BuiltImage['platforms'] = [];
+  for (const platform of request.platforms) {
+    const packages: Uint8Array[] = [];
+    for (const { key, digest, name } of platform.packages)
+      packages.push(await readPackage(ports.objects, key, digest, name));
+    const image = await assembleImage({
+      name: request.name,
+      definition,
+      target: parseTarget(platform.target),
+      packages,
+      keys: request.keys,
+      sourceDateEpoch: request.sourceDateEpoch,
+    });
+    const output = await runImage(`${request.name}:${request.tag}`, image, ports, limits, signal);
+    images.push(image);
+    platforms.push({ target: platform.target, manifest: image.manifest.digest, output });
+  }
+  const { index, blobs } = indexImages(images);
+  for (const [digest, bytes] of blobs) {
+    if (!(await ports.objects.has(blobKey(digest)))) await ports.objects.put(blobKey(digest), bytes);
+  }
+  return { index: index.descriptor.digest.replace('sha256:', ''), blobs: [...blobs.keys()], platforms };
+}
+
+async function readPackage(objects: Objects, key: string, digest: string, name: string): Promise<Uint8Array> {
+  const object = await objects.get(key);
+  if (object !== undefined && sha256(object.bytes) === digest) return object.bytes;
+  throw new RegrowError(
+    'repository.corrupt',
+    `${name} is ${object === undefined ? 'not' : 'damaged'} in the object store (${key})`,
+    {
+      package: name,
+      file: key,
+      remedy: 'restore the object from a backup, or raise the epoch so that it is built again',
+    },
+  );
+}
+
+/** Runs an image's program once, without network, on its own root alone. Gives what it printed; image.failed when it fails. */
+async function runImage(
+  ref: string,
+  image: AssembledImage,
+  { sandbox, workspaces }: ImageBuilderPorts,
+  limits: ImageRunLimits,
+  signal: AbortSignal,
+): Promise<string> {
+  const [program, ...rest] = [...(image.process.Entrypoint ?? []), ...(image.process.Cmd ?? [])];
+  if (program === undefined) return '';
+  const workspace = await workspaces.create('image');
+  try {
+    await workspace.makeDirectory('root');
+    await workspace.unpack('root', image.entries);
+    const chunks: Uint8Array[] = [];
+    const exitCode = await sandbox.run({
+      root: workspace.path('root'),
+      argv: [program, ...rest],
+      cwd: image.process.WorkingDir ?? '/',
+      env: Object.fromEntries(
+        (image.process.Env ?? []).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+      ),
+      timeout: limits.timeout,
+      outputLimit: limits.outputLimit,
+      onOutput: (chunk) => chunks.push(chunk),
+      signal,
+    });
+    const output = Buffer.concat(chunks).toString('utf8');
+    if (exitCode === 0) return output;
+    throw new RegrowError(
+      'image.failed',
+      `${ref} ended with ${exitCode} when it was run: ${output.trim().slice(-500)}`,
+      {
+        file: ref,
+        remedy: 'look at its entrypoint and at what the packages of it print; the published image stays as it is',
+      },
+    );
+  } finally {
+    await workspace.dispose();
+  }
+}

@@ -1,0 +1,65 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { type ErrorCode, RegrowError } from '../errors.ts';
+import type { VerifyRequest } from '../model/request.ts';
+import { type Verdict, verdictSchema } from '../model/verdict.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Exec } from '../ports/exec.ts';
+
+const outputSchema = z.union([
+  z.strictObject({ verdicts: z.array(verdictSchema) }),
+  z.strictObject({
+    error: z.object({ code: z.string(), message: z.string(), retry: z.enum(['now', 'later', 'never']) }),
+  }),
+]);
+
+/** Milliseconds. */
+const patience = 10 * 60_000;
+
+/**
+ * How the child is started. From the sources it needs the loader that strips types, which starts helpers of its own; so
+ * only the built program runs under Node's permission model.
+ */
+function childArguments(objects: string): [string, ...string[]] {
+  const here = fileURLToPath(import.meta.url);
+  if (here.endsWith('.ts')) {
+    const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+    return [process.execPath, '--import', loader, join(dirname(here), 'verify-child.ts')];
+  }
+  const program = join(dirname(here), '../..');
+  const major = Number(process.versions.node.split('.')[0]);
+  const permission = major >= 24 ? '--permission' : '--experimental-permission';
+  const reads = [`${program}/*`, `${objects}/*`].map((path) => `--allow-fs-read=${path}`);
+  return [process.execPath, '--no-warnings', permission, ...reads, join(dirname(here), 'verify-child.js')];
+}
+
+/** Judges builds in a child process without keys. `objects`: absolute path of the object folder. */
+export function createChildVerifier({ exec, clock, objects }: { exec: Exec; clock: Clock; objects: string }) {
+  return async function verify(request: VerifyRequest, signal: AbortSignal): Promise<readonly Verdict[]> {
+    const { stdout, stderr, exitCode, timedOut } = await exec.run({
+      argv: childArguments(objects),
+      env: {},
+      input: JSON.stringify({ objects, request, at: clock.now().toISOString() }),
+      timeout: patience,
+      signal,
+    });
+    const parsed = outputSchema.safeParse(readJson(stdout));
+    if (!parsed.success) {
+      const why = timedOut ? 'did not end in time' : `ended with ${exitCode}: ${stderr.trim().slice(-500)}`;
+      throw new RegrowError('internal', `the verifier of ${request.packages.join(', ')} ${why}`, { retry: 'later' });
+    }
+    if ('verdicts' in parsed.data) return parsed.data.verdicts;
+    const { code, message, retry } = parsed.data.error;
+    throw new RegrowError(code as ErrorCode, message, { retry });
+  };
+}
+
+function readJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,61 @@
+import { RegrowError } from '../errors.ts';
+import type { Artifact } from '../model/artifact.ts';
+import type { BuildResult } from '../model/build.ts';
+import type { VerifyRequest } from '../model/request.ts';
+import type { TargetName } from '../model/target.ts';
+import type { Verdict } from '../model/verdict.ts';
+import { type Objects, stagingKey } from '../ports/objects.ts';
+import { readCurrent, readPackages } from '../publish/manifest.ts';
+import { packageFileName } from '../report/repository.ts';
+import { verifyBuild } from '../verify/verify.ts';
+import { buildEffect, readResult } from './effects.ts';
+
+/** Judges the builds of a request, each with the others of its target beside it. `at`: ISO 8601. */
+export async function judgeBuilds(objects: Objects, request: VerifyRequest, at: string): Promise<Verdict[]> {
+  const results = new Map<string, BuildResult>();
+  for (const build of request.builds) results.set(build.buildKey, await readBuild(objects, build));
+  const verdicts: Verdict[] = [];
+  for (const build of request.builds) {
+    const result = results.get(build.buildKey);
+    if (result === undefined) continue;
+    const others = request.builds.filter((other) => other.target === build.target && other.buildKey !== build.buildKey);
+    verdicts.push(
+      verifyBuild({
+        result,
+        package: build.package,
+        version: build.version,
+        files: await readFiles(objects, result),
+        published: await readPublished(objects, build.target),
+        together: others.flatMap((other) => results.get(other.buildKey)?.artifacts ?? []),
+        findings: request.findings,
+        at,
+      }),
+    );
+  }
+  return verdicts;
+}
+
+async function readBuild(objects: Objects, build: VerifyRequest['builds'][number]): Promise<BuildResult> {
+  const result = await readResult(objects, buildEffect(build), 'built');
+  if (result !== undefined) return result.build;
+  throw new RegrowError('internal', `the result of the build of ${build.package} ${build.version} is gone`, {
+    package: build.package,
+    retry: 'later',
+    remedy: 'nothing to do: the next reconcile builds it again',
+  });
+}
+
+async function readFiles(objects: Objects, result: BuildResult): Promise<ReadonlyMap<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const artifact of result.artifacts) {
+    const name = packageFileName(artifact);
+    const object = await objects.get(stagingKey(result.buildKey, name));
+    if (object !== undefined) files.set(name, object.bytes);
+  }
+  return files;
+}
+
+async function readPublished(objects: Objects, target: TargetName): Promise<readonly Artifact[]> {
+  const current = await readCurrent(objects);
+  return current === undefined ? [] : readPackages(objects, current.generation, target);
+}
