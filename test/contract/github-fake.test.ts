@@ -287,6 +287,18 @@ describe('github.com', () => {
     expect(remote.stdout).toContain(`${first}\trefs/tags/v1.0.0^{}`);
   });
 
+  test('a pull request has a page, on which nothing of what is written is HTML', async () => {
+    await branch('regrow/lib', 'src/a.c', 'int a = 1 < 2;\n');
+    const text = { title: 'lib/1.1 <b>update</b>', body: '<script>alert(1)</script><!-- hidden -->' };
+    await octokit.rest.pulls.create({ ...at, ...text, head: 'regrow/lib', base: 'main' });
+    const page = await (await fetch(`${github.url}/octo/lib/pull/1`)).text();
+    expect(page).toContain('<h1>lib/1.1 &lt;b&gt;update&lt;/b&gt;</h1>');
+    expect(page).toContain('+int a = 1 &lt; 2;');
+    expect(page).not.toMatch(/<script>|hidden/);
+    expect(await (await fetch(`${github.url}/octo/lib`)).text()).toContain('href="/octo/lib/pull/1"');
+    expect((await fetch(`${github.url}/octo/lib/pull/2`)).status).toBe(404);
+  });
+
   test('archives have one folder, and the same bytes each time; files of releases; HTML for what is not there', async () => {
     await repository.publishRelease({ tag: 'v1.0.0', assets: { 'lib.bin': Buffer.from('bytes') } });
     const answer = await fetch(`${github.url}/octo/lib/archive/refs/tags/v1.0.0.tar.gz`);

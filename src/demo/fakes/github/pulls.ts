@@ -1,4 +1,6 @@
-import { git, isAncestor, mergeTree, readCommit, revision, updateRef, writeCommit } from './git.ts';
+import { git } from './git.ts';
+import { readCommit, writeCommit } from './objects.ts';
+import { isAncestor, mergeTree, revision, updateRef } from './refs.ts';
 import { invalid, Refusal } from './refusal.ts';
 import type { PullFacts } from './shapes/pull.ts';
 import { nextId, now, type PullState, personOf, type RepositoryState, type World } from './state.ts';

@@ -1,15 +1,7 @@
-import {
-  type CommitObject,
-  git,
-  revision,
-  type TreeChange,
-  updateRef,
-  writeBlob,
-  writeCommit,
-  writeTag,
-  writeTree,
-} from './git.ts';
+import { git } from './git.ts';
+import { type CommitObject, type TreeChange, writeBlob, writeCommit, writeTag, writeTree } from './objects.ts';
 import { closePull, settlePulls } from './pulls.ts';
+import { revision, updateRef } from './refs.ts';
 import { notFound } from './refusal.ts';
 import {
   type CommentState,

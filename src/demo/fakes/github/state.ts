@@ -1,5 +1,5 @@
 import type { Clock } from '../../../ports/clock.ts';
-import type { Person } from './git.ts';
+import type { Person } from './objects.ts';
 
 /** What the fake remembers beside the git repositories on disk. Mutable on purpose: it is the server's database. */
 export interface World {

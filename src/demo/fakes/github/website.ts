@@ -1,6 +1,8 @@
 import { gunzipSync } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { revision, tryGit } from './git.ts';
+import { tryGit } from './git.ts';
+import { pullPage, repositoryPage } from './pages.ts';
+import { revision } from './refs.ts';
 import { visibleReleases } from './routes/repositories.ts';
 import { type RepositoryState, repositoryKey, type World } from './state.ts';
 import { storedGzip } from './stored-gzip.ts';
@@ -23,12 +25,25 @@ export function websiteRoutes(app: FastifyInstance, world: World): void {
     method: ['GET', 'POST'],
     url: '/:owner/:repo/*',
     handler: async (request, reply) => {
-      const { owner = '', repo = '', '*': rest = '' } = request.params as Record<string, string>;
-      const repository = world.repositories.get(repositoryKey(owner, repo.replace(/\.git$/, '')));
+      const { '*': rest = '' } = request.params as Record<string, string>;
+      const repository = findRepository(world, request);
       if (repository === undefined) return notFoundPage(reply);
       return visit({ world, repository, rest, request, reply });
     },
   });
+  app.route({
+    method: 'GET',
+    url: '/:owner/:repo',
+    handler: (request, reply) => {
+      const repository = findRepository(world, request);
+      return repository === undefined ? notFoundPage(reply) : repositoryPage(repository, reply);
+    },
+  });
+}
+
+function findRepository(world: World, request: FastifyRequest): RepositoryState | undefined {
+  const { owner = '', repo = '' } = request.params as Record<string, string>;
+  return world.repositories.get(repositoryKey(owner, repo.replace(/\.git$/, '')));
 }
 
 function notFoundPage(reply: FastifyReply): FastifyReply {
@@ -49,7 +64,8 @@ async function visit(visit: Visit): Promise<FastifyReply> {
   }
   const code = /^codeload\/(?<ref>.+)$/.exec(rest)?.groups?.['ref'];
   if (code !== undefined) return sendArchive(visit, code);
-  return notFoundPage(reply);
+  const pull = repository.pulls.get(Number(/^pull\/(?<number>\d+)$/.exec(rest)?.groups?.['number'] ?? 0));
+  return pull === undefined ? notFoundPage(reply) : pullPage(repository, pull, reply);
 }
 
 async function advertise({ repository, request, reply }: Visit): Promise<FastifyReply> {

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { git, readCommit, revision, tryGit } from '../git.ts';
+import { git, tryGit } from '../git.ts';
+import { readCommit } from '../objects.ts';
+import { revision } from '../refs.ts';
 import { notFound, Refusal } from '../refusal.ts';
 import { type Call, paginate, parseBody, repositoryRoute, writer } from '../route.ts';
 import { commitShape } from '../shapes/git-data.ts';

@@ -1,23 +1,19 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { git, tryGit } from '../git.ts';
 import {
-  git,
-  isAncestor,
-  listRefs,
   listTree,
   objectType,
   type Person,
   readCommit,
   readTag,
-  revision,
   type TreeChange,
-  tryGit,
-  updateRef,
   writeBlob,
   writeCommit,
   writeTree,
-} from '../git.ts';
+} from '../objects.ts';
 import { settlePulls } from '../pulls.ts';
+import { isAncestor, listRefs, revision, updateRef } from '../refs.ts';
 import { notFound, Refusal } from '../refusal.ts';
 import { type Call, parseBody, repositoryRoute, writer } from '../route.ts';
 import { gitCommitShape, refShape, tagObjectShape, treeShape } from '../shapes/git-data.ts';

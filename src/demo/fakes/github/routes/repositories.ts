@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify';
-import { git, listRefs, listTree, revision, type TreeLine } from '../git.ts';
+import { git } from '../git.ts';
+import { listTree, type TreeLine } from '../objects.ts';
+import { listRefs, revision } from '../refs.ts';
 import { notFound, Refusal } from '../refusal.ts';
 import { authenticate, type Call, numberParam, paginate, repositoryRoute } from '../route.ts';
 import { releaseShape, tagShape } from '../shapes/release.ts';

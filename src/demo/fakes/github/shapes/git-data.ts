@@ -1,4 +1,4 @@
-import type { CommitObject, Person, TagObject, TreeLine } from '../git.ts';
+import type { CommitObject, Person, TagObject, TreeLine } from '../objects.ts';
 import { type RepositoryState, timestamp, type World } from '../state.ts';
 import { apiUrl, pageUrl } from './repository.ts';
 import { nodeId } from './user.ts';
