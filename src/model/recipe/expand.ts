@@ -4,7 +4,7 @@ import { isNativePipeline, type NativePipeline, nativeInputs } from './native-pi
 import { includePipeline, inputDefaults, type PipelineLibrary } from './pipeline.ts';
 import type { PipelineNode } from './pipeline-node.ts';
 import type { ResolvedStep } from './resolved.ts';
-import { type Scope, scopeOf, substitute, substituteKnown } from './substitute.ts';
+import { type Scope, substitute, substituteKnown } from './substitute.ts';
 import { workDirectory } from './variables.ts';
 
 /** What expanding the pipelines of one package is given. */
