@@ -49,6 +49,9 @@ function evidenceOf(facts: PackageFacts): Evidence[] {
       source: facts.release.source,
       at: facts.release.observedAt,
     });
+    if (facts.asked !== undefined) {
+      evidence.push({ fact: 'it was last asked', source: facts.release.source, at: facts.asked });
+    }
   }
   if (facts.failure !== undefined) {
     const { source, code, message, observedAt } = facts.failure;
@@ -96,7 +99,8 @@ export function vulnerabilitiesOf(facts: PackageFacts): Vulnerability[] {
 
 /** What upstream offers: the version decided for, else the newest tag as it stands. */
 export function upstreamOf(facts: PackageFacts): { version: string; source: string; at?: string } | undefined {
-  const at = facts.release === undefined ? {} : { at: facts.release.observedAt };
+  const seen = facts.asked ?? facts.release?.observedAt;
+  const at = seen === undefined ? {} : { at: seen };
   const to = facts.decision?.value.to;
   if (to !== undefined) return { version: to.version, source: to.source, ...at };
   if (facts.decision?.value.reason === 'up-to-date' && facts.release !== undefined) {

@@ -42,6 +42,8 @@ export interface PackageFacts {
   /** The last answer of the place it is watched at, and the last failure to get one. */
   readonly release?: ReleaseObservation;
   readonly failure?: WatchFailure;
+  /** When that place was last asked, ISO 8601, whatever it said: an unchanged answer leaves `release` as it is. */
+  readonly asked?: string;
   /** Builds that should be, and what they wait for. */
   readonly waits: readonly Standing<Wait>[];
   /** What is wrong with it that a person can mend. */
@@ -115,18 +117,27 @@ export function sourcesOf(decision: Decision | undefined): string[] {
   return [...new Set(named.filter((one): one is string => one !== undefined && one !== ''))];
 }
 
+/** Where the ledger keeps when a source or feed was last asked: a cursor whose `cursor` is that time. */
+export function askedKey(source: string): string {
+  return `asked/${source}`;
+}
+
 async function readSource(
   ledger: Ledger,
   decision: Decision | undefined,
-): Promise<{ release?: ReleaseObservation; failure?: WatchFailure }> {
+): Promise<Pick<PackageFacts, 'release' | 'failure' | 'asked'>> {
   for (const source of sourcesOf(decision)) {
-    const [release, failure] = await Promise.all([
+    const [asked, release, failure] = await Promise.all([
+      ledger.get('cursor', askedKey(source)),
       ledger.get('observation', `release/${source}`),
       ledger.get('observation', `failure/${source}`),
     ]);
     const answered = release?.value.kind === 'release' ? { release: release.value } : {};
     const failed = failure?.value.kind === 'failure' ? { failure: failure.value } : {};
-    if (release !== undefined || failure !== undefined) return { ...answered, ...failed };
+    const at = asked?.value.cursor;
+    if (release !== undefined || failure !== undefined) {
+      return { ...answered, ...failed, ...(at === undefined ? {} : { asked: at }) };
+    }
   }
   return {};
 }

@@ -1,5 +1,6 @@
 import type { FeedRow, Status } from '../model/status.ts';
 import type { Ledger } from '../ports/ledger.ts';
+import { askedKey } from './facts.ts';
 import type { ReportSettings } from './stage.ts';
 
 export interface Freshness {
@@ -23,19 +24,20 @@ function earliest(...times: readonly (string | undefined)[]): string | undefined
 /** How fresh what is known of upstreams and advisories is. */
 export async function readFreshness(ledger: Ledger): Promise<Freshness> {
   const entries = await ledger.list('observation');
-  const cursors = new Map((await ledger.list('cursor')).map((entry) => [entry.key, entry.at]));
+  const cursors = new Map((await ledger.list('cursor')).map((entry) => [entry.key, entry.value.cursor]));
+  const askedAt = (source: string): string | undefined => cursors.get(askedKey(source));
   const feeds = new Map<string, FeedRow>();
   const answered = new Map<string, string>();
   const failures = new Map<string, { since: string; message: string }>();
-  for (const { value, at } of entries) {
+  for (const { value } of entries) {
     if (value.kind === 'release') {
-      answered.set(value.source, value.observedAt);
+      answered.set(value.source, latest(value.observedAt, askedAt(value.source)) ?? value.observedAt);
     } else if (value.kind === 'advisory') {
       const known = feeds.get(value.feed) ?? { name: value.feed, records: 0 };
-      const lastSeen = latest(known.lastSeen, value.observedAt, cursors.get(value.feed));
+      const lastSeen = latest(known.lastSeen, value.observedAt, askedAt(value.feed));
       feeds.set(value.feed, { ...known, records: known.records + 1, ...(lastSeen === undefined ? {} : { lastSeen }) });
     } else {
-      failures.set(value.source, { since: at, message: `${value.code}: ${value.message}` });
+      failures.set(value.source, { since: value.observedAt, message: `${value.code}: ${value.message}` });
     }
   }
   const failing = [...failures].flatMap(([source, failure]) => {
@@ -44,7 +46,8 @@ export async function readFreshness(ledger: Ledger): Promise<Freshness> {
     feeds.set(source, { ...feed, failingSince: failure.since, message: failure.message });
     return [];
   });
-  const times = [...answered.values()];
+  const failed = new Set(failing.map((one) => one.source));
+  const times = [...answered].flatMap(([source, at]) => (failed.has(source) ? [] : [at]));
   const newest = latest(...times);
   const oldest = earliest(...times);
   const lastObservation = latest(newest, ...[...feeds.values()].map((feed) => feed.lastSeen));

@@ -38,9 +38,13 @@ export async function readEventsAfter(
  */
 export function passages(events: readonly LedgerEvent[]): Passage[] {
   const open = new Map<string, Passage>();
+  /** When each source last had something new, for proposals that say which one they follow. */
+  const released = new Map<string, string>();
   const done: Passage[] = [];
   for (const event of events) {
     const name = event.package;
+    const source = event.facts['source'];
+    if (event.kind === 'release-seen' && typeof source === 'string') released.set(source, event.at);
     if (name === undefined) continue;
     const passage = open.get(name);
     switch (event.kind) {
@@ -48,9 +52,12 @@ export function passages(events: readonly LedgerEvent[]): Passage[] {
       case 'finding-opened':
         if (passage === undefined) open.set(name, { package: name, seen: event.at });
         break;
-      case 'proposed':
-        open.set(name, { ...(passage ?? { package: name }), proposed: passage?.proposed ?? event.at });
+      case 'proposed': {
+        const seen = passage?.seen ?? (typeof source === 'string' ? released.get(source) : undefined);
+        const proposed = passage?.proposed ?? event.at;
+        open.set(name, { package: name, ...(seen === undefined ? {} : { seen }), proposed });
         break;
+      }
       case 'proposal-closed':
         open.delete(name);
         break;

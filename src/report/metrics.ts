@@ -100,7 +100,10 @@ export function createMetrics(ledger: Ledger): Metrics {
       events.inc({ kind: event.kind });
       last = Math.max(last, event.sequence);
     }
-    const all = [...unfinished, ...fresh.filter((event) => event.package !== undefined)];
+    const all = [
+      ...unfinished,
+      ...fresh.filter((event) => event.package !== undefined || event.kind === 'release-seen'),
+    ];
     for (const passage of passages(all)) {
       const detect = seconds(passage.seen, passage.proposed);
       const publish = seconds(passage.proposed, passage.published);
@@ -116,14 +119,22 @@ export function createMetrics(ledger: Ledger): Metrics {
     unfinished = all.filter((event, index) => index > (ended.get(event.package ?? '') ?? -1)).slice(-eventsPerScrape);
   }
 
+  async function scrapeOnce(status: Status): Promise<string> {
+    setGauges(status);
+    const fresh = await readEventsAfter(ledger, last, eventsPerScrape);
+    if (fresh.skipped) lost.inc();
+    count(fresh.events);
+    return registry.metrics();
+  }
+
+  let previous: Promise<unknown> = Promise.resolve();
   return {
     contentType: registry.contentType,
-    async scrape(status) {
-      setGauges(status);
-      const fresh = await readEventsAfter(ledger, last, eventsPerScrape);
-      if (fresh.skipped) lost.inc();
-      count(fresh.events);
-      return registry.metrics();
+    scrape(status) {
+      // One after the other: two that read at once would count the same events twice.
+      const mine = previous.then(() => scrapeOnce(status));
+      previous = mine.catch(() => undefined);
+      return mine;
     },
   };
 }

@@ -78,8 +78,7 @@ function failureOf(blocker: Blocker, facts: PackageFacts): FailureClass | undefi
 
 /** What happens next without anyone doing anything. */
 export function nextStep(blocker: Blocker, facts: PackageFacts, settings: ReportSettings): NextStep {
-  const observedAt = facts.release?.observedAt;
-  const nextLook = later(observedAt, settings.watchInterval);
+  const nextLook = later(facts.asked ?? facts.release?.observedAt, settings.watchInterval);
   const soon = `at the next reconcile, within ${settings.reconcileInterval} min`;
   switch (blocker.kind) {
     case 'nothing':
@@ -89,7 +88,7 @@ export function nextStep(blocker: Blocker, facts: PackageFacts, settings: Report
     case 'problem':
       return { text: `it is tried again ${soon}` };
     case 'source-failed':
-      return { text: 'the source is asked again', ...later(facts.failure?.observedAt, settings.watchInterval) };
+      return { text: 'the source is asked again', ...nextLook };
     case 'updates-disabled':
     case 'manual':
     case 'source-unsupported':
@@ -145,7 +144,8 @@ export function nextStep(blocker: Blocker, facts: PackageFacts, settings: Report
 /** What the reader can do; empty where nothing is needed. */
 export function actionsFor(blocker: Blocker, facts: PackageFacts): string[] {
   const name = facts.package;
-  const logs = blocker.buildKey === undefined ? `regrow logs ${name}` : `regrow logs ${blocker.buildKey}`;
+  const built = facts.builds.find((build) => build.buildKey === blocker.buildKey)?.package ?? name;
+  const logs = `regrow logs ${built}`;
   const problem = facts.problems.flatMap(({ value }) => value.remedy ?? []);
   switch (blocker.kind) {
     case 'nothing':

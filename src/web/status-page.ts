@@ -30,7 +30,7 @@ function packageTable(rows: readonly PackageRow[]): Html {
 <thead><tr><th>package</th><th>state</th><th>published</th><th>in git</th><th>upstream</th><th class="wide">why it is where it is</th></tr></thead>
 <tbody>${rows.map(
     (row) => html`<tr>
-<td data-label="package">${packageLink(row.package)}${row.vulnerabilities > 0 ? html` <span class="badge failing">${row.vulnerabilities} CVE</span>` : undefined}</td>
+<td data-label="package"><span>${packageLink(row.package)}${row.vulnerabilities > 0 ? html` <span class="badge failing">${counted(row.vulnerabilities, 'vulnerability', 'vulnerabilities')}</span>` : undefined}</span></td>
 <td data-label="state">${stateBadge(row.state)}</td>
 <td data-label="published" class="version">${row.published.length === 0 ? '–' : row.published.join(', ')}</td>
 <td data-label="in git" class="version">${row.git ?? '–'}</td>
