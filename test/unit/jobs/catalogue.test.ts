@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, integer, property, record, string } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { catalogue, isJobType, jobId, packJob, unpackJob } from '../../../src/jobs/catalogue.ts';
 
@@ -14,10 +14,10 @@ const build = {
 
 describe('the catalogue of jobs', () => {
   test('ids differ when effects differ, hold no colon and are never all digits', () => {
-    const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 });
-    const payload = fc.record({ package: text, version: text, attempt: fc.integer({ min: 1, max: 99 }) });
-    fc.assert(
-      fc.property(payload, payload, (one, two) => {
+    const text = string({ unit: 'grapheme', minLength: 1, maxLength: 30 });
+    const payload = record({ package: text, version: text, attempt: integer({ min: 1, max: 99 }) });
+    assert(
+      property(payload, payload, (one, two) => {
         const same = one.package === two.package && one.version === two.version && one.attempt === two.attempt;
         const ids = [jobId('propose', one), jobId('propose', two)] as const;
         expect(ids[0] === ids[1]).toBe(same);
@@ -63,7 +63,8 @@ describe('the catalogue of jobs', () => {
   test('a payload that is wrong does not get in', () => {
     const wrong = { source: '\ud800', slot: 1 };
     expect(() => packJob('watch-release', wrong)).toThrow(expect.objectContaining({ code: 'queue.payload-invalid' }));
-    expect(() => packJob('watch-release', { source: '', slot: 1 })).toThrow();
+    const empty = { source: '', slot: 1 };
+    expect(() => packJob('watch-release', empty)).toThrow(expect.objectContaining({ where: { field: 'source' } }));
   });
 
   test('names of types are known by themselves only', () => {
