@@ -1,12 +1,12 @@
 import { digestHex, type OciBlob, ociIndex } from '../../formats/oci.ts';
 import type { AssembledImage } from './assemble.ts';
 
-export type { AssembledImage, ImageInput } from './assemble.ts';
+export type { AssembledImage } from './assemble.ts';
 export { assembleImage } from './assemble.ts';
-export { commandOf, type ImageCommand } from './command.ts';
+export { commandOf } from './command.ts';
 
 /** Annotation of a platform in the index: the digest of its SPDX document, which is a blob of the image. */
-export const sbomAnnotation = 'dev.regrow.sbom';
+const sbomAnnotation = 'dev.regrow.sbom';
 
 export interface ImageIndex {
   readonly index: OciBlob;

@@ -1,9 +1,14 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { bumpRecipe } from '../../../src/bump/edit-recipe.ts';
+import { bumpEpoch, bumpRecipe } from '../../../src/bump/edit-recipe.ts';
 import { readRecipeDocument } from '../../../src/bump/recipe-document.ts';
 import { hashEdits, sourcesForVersion } from '../../../src/bump/resolve-hashes.ts';
 import { sourceNodes, sourcesToPin } from '../../../src/bump/source-nodes.ts';
+import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
+import { sharedData } from '../../support/shared-data.ts';
 
+const wolfi = sharedData('wolfi-os');
 const target = { arch: 'x86_64', libc: 'gnu' } as const;
 const commit = (digit: string) => digit.repeat(40);
 const head = 'package:\n  name: p\n  version: 1.2.3\n  epoch: 0\n';
@@ -28,6 +33,21 @@ const checkout = (tag: Readonly<Record<string, string>>, digit = '1'): Step => (
 function pinned(text: string): readonly string[] {
   return sourcesToPin(readRecipeDocument(text)).flatMap(({ pins }) => pins.map(({ value }) => value.slice(0, 3)));
 }
+
+test.skipIf(wolfi === undefined)('every tenth real recipe can be bumped, all its variables put in', () => {
+  const folder = wolfi ?? '';
+  const files = readdirSync(folder).filter((file) => file.endsWith('.yaml'));
+  const unpinned: string[] = [];
+  for (const file of files.filter((_, i) => i % 10 === 0)) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    const { epoch, version } = parseRecipe(file, text).recipe.package;
+    const { recipe: bumped } = parseRecipe(file, bumpEpoch(text));
+    expect(bumped.package).toMatchObject({ version, epoch: epoch + 1 });
+    if (sourcesForVersion(file, text, '99.1.2', target).length === 0) unpinned.push(file);
+  }
+  // Recipes of nothing but links and dependencies have no source.
+  expect(unpinned.length).toBeLessThan(files.length / 10 / 20);
+});
 
 describe('sourcesToPin', () => {
   test('takes the only checkout of the main pipeline, whatever its ref', () => {
