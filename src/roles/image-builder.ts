@@ -7,7 +7,7 @@ import { parseTarget } from '../model/target.ts';
 import { blobKey, type Objects } from '../ports/objects.ts';
 import type { Sandbox } from '../ports/sandbox.ts';
 import type { Workspaces } from '../ports/workspace.ts';
-import { type AssembledImage, assembleImage, indexImages } from '../publish/image/index.ts';
+import { type AssembledImage, assembleImage, commandOf, indexImages } from '../publish/image/index.ts';
 
 export interface ImageBuilderPorts {
   readonly objects: Objects;
@@ -82,8 +82,8 @@ async function runImage(
   limits: ImageRunLimits,
   signal: AbortSignal,
 ): Promise<string> {
-  const [program, ...rest] = [...(image.process.Entrypoint ?? []), ...(image.process.Cmd ?? [])];
-  if (program === undefined) return '';
+  const command = commandOf(image.process);
+  if (command === undefined) return '';
   const workspace = await workspaces.create('image');
   try {
     await workspace.makeDirectory('root');
@@ -91,11 +91,7 @@ async function runImage(
     const chunks: Uint8Array[] = [];
     const exitCode = await sandbox.run({
       root: workspace.path('root'),
-      argv: [program, ...rest],
-      cwd: image.process.WorkingDir ?? '/',
-      env: Object.fromEntries(
-        (image.process.Env ?? []).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-      ),
+      ...command,
       timeout: limits.timeout,
       outputLimit: limits.outputLimit,
       onOutput: (chunk) => chunks.push(chunk),
