@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { createExec } from '../../src/adapters/exec.ts';
-import { createGitForge } from '../../src/adapters/git-forge/git-forge.ts';
 import { createGitHubClient } from '../../src/adapters/github/client.ts';
 import { createGitHubForge } from '../../src/adapters/github/forge.ts';
 import { git, initRepository } from '../../src/demo/fakes/github/git.ts';
@@ -12,6 +11,7 @@ import { writeBlob, writeCommit, writeTree } from '../../src/demo/fakes/github/o
 import { isAncestor, revision, updateRef } from '../../src/demo/fakes/github/refs.ts';
 import type { CommitStatus } from '../../src/ports/forge.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
+import { createBareForge } from '../support/bare-forge.ts';
 import { exchangeProblems } from '../support/github-description.ts';
 import { type ForgeWorld, forgeContract } from './forge.ts';
 
@@ -36,7 +36,14 @@ forgeContract('GitHub', async (): Promise<ForgeWorld> => {
       repository.commit({ files, message: 'by hand', author: 'someone', ...(branch === undefined ? {} : { branch }) }),
     read: (path, at) => repository.read(path, at),
     head: (branch) => repository.resolve(`refs/heads/${branch}`),
-    contains: (commit, ancestor) => isAncestor(repository.directory, ancestor, commit),
+    async contains(commit, ancestor) {
+      const args = [`--git-dir=${repository.directory}`, 'merge-base', '--is-ancestor', ancestor, commit];
+      const { exitCode } = await createExec().run({
+        argv: ['git', ...args],
+        env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+      });
+      return exitCode === 0;
+    },
     async closeByHand({ number }) {
       repository.closePull(number, 'someone');
     },
@@ -62,52 +69,19 @@ forgeContract('GitHub', async (): Promise<ForgeWorld> => {
 });
 
 forgeContract('a bare git repository', async (): Promise<ForgeWorld> => {
-  const directory = await mkdtemp(join(tmpdir(), 'regrow-forge-'));
-  const repository = join(directory, 'os.git');
-  const clock = createManualClock(noon);
-  await initRepository(repository, 'main');
-  const show = async (expression: string): Promise<string | undefined> =>
-    (await revision(repository, expression)) === undefined
-      ? undefined
-      : git(repository, ['cat-file', 'blob', expression]);
+  const bare = await createBareForge(noon);
   return {
-    forge: createGitForge({ exec: createExec(), clock, repository, mainBranch: 'main' }),
-    clock,
-    async push(files, branch = 'main') {
-      const own = await revision(repository, `refs/heads/${branch}`);
-      const parent = own ?? (await revision(repository, 'refs/heads/main'));
-      const changes = [];
-      for (const [path, text] of Object.entries(files)) {
-        changes.push({ path, mode: '100644', sha: await writeBlob(repository, text) });
-      }
-      const tree = await writeTree(repository, parent === undefined ? undefined : `${parent}^{tree}`, changes);
-      const person = { name: 'someone', email: 'someone@example.org', time: 1 };
-      const commit = await writeCommit(repository, {
-        tree,
-        parents: parent === undefined ? [] : [parent],
-        author: person,
-        committer: person,
-        message: 'by hand\n',
-      });
-      expect(await updateRef(repository, `refs/heads/${branch}`, commit, own ?? '')).toBe(true);
-      return commit;
-    },
-    read: (path, at) => show(`${at}:${path}`),
-    head: (branch) => revision(repository, `refs/heads/${branch}`),
-    contains: (commit, ancestor) => isAncestor(repository, ancestor, commit),
+    ...bare,
     async closeByHand({ branch }) {
-      await git(repository, ['update-ref', '-d', `refs/heads/${branch}`]);
+      await bare.run('update-ref', '-d', `refs/heads/${branch}`);
     },
     async statuses(commit) {
-      const text = await show(`refs/regrow/statuses/${commit}`);
-      return Object.values(JSON.parse(text ?? '{}') as Record<string, CommitStatus>);
+      const text = await bare.run('cat-file', 'blob', `refs/regrow/statuses/${commit}`);
+      return Object.values(JSON.parse(text) as Record<string, CommitStatus>);
     },
     async comments(number) {
-      const record = JSON.parse((await show(`refs/regrow/proposals/${number}`)) ?? '{}') as {
-        comments: Record<string, string>;
-      };
-      return Object.values(record.comments);
+      const text = await bare.run('cat-file', 'blob', `refs/regrow/proposals/${number}`);
+      return Object.values((JSON.parse(text) as { comments: Record<string, string> }).comments);
     },
-    close: () => rm(directory, { recursive: true, force: true }),
   };
 });

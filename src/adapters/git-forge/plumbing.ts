@@ -37,7 +37,7 @@ export function createPlumbing(options: GitForgeOptions): Plumbing {
   const identity = options.identity ?? { name: 'regrow', email: 'regrow@localhost' };
 
   async function call(args: readonly string[], input: string | undefined, env: Readonly<Record<string, string>>) {
-    const date = `${Math.floor(clock.now().getTime() / 1000)} +0000`;
+    const date = `@${Math.floor(clock.now().getTime() / 1000)} +0000`;
     const result = await exec.run({
       argv: ['git', `--git-dir=${repository}`, ...args],
       // Nothing of the user's own configuration may change what is written.
