@@ -1,0 +1,214 @@
+import { readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { PackagedTree } from '../../../src/build/packaging.ts';
+import { signApk } from '../../../src/formats/apk.ts';
+import type { Artifact } from '../../../src/model/artifact.ts';
+import type { BuildResult } from '../../../src/model/build.ts';
+import type { Finding } from '../../../src/model/finding.ts';
+import { verdictSchema } from '../../../src/model/verdict.ts';
+import { gateSetVersion, gates } from '../../../src/verify/registry.ts';
+import { type VerifyInput, verifyBuild } from '../../../src/verify/verify.ts';
+import { makePackage } from '../../support/package-trees.ts';
+import { artifactOf } from '../../support/packages.ts';
+import { createTestSigner } from '../../support/test-signer.ts';
+
+let tool: PackagedTree;
+let tool2: PackagedTree;
+beforeAll(async () => {
+  tool = await makePackage({ name: 'tool', nodes: { 'usr/bin/tool': { content: '#!/bin/sh\n', mode: 0o755 } } });
+  tool2 = await makePackage({ name: 'tool-doc', input: { origin: 'tool' } });
+});
+
+function resultOf(artifacts: readonly Artifact[], more: Partial<BuildResult> = {}): BuildResult {
+  return {
+    schema: 1,
+    buildKey: 'key',
+    request: 'request',
+    outcome: 'passed',
+    artifacts: [...artifacts],
+    tests: [{ package: 'tool', outcome: 'passed' }],
+    log: 'staging/key/log',
+    milliseconds: 1,
+    builder: 'test',
+    ...more,
+  };
+}
+
+function inputOf(packages: readonly PackagedTree[], more: Partial<VerifyInput> = {}): VerifyInput {
+  return {
+    result: resultOf(packages.map((one) => one.artifact)),
+    package: 'tool',
+    version: '1.0.0-r0',
+    files: new Map(
+      packages.map(({ artifact, bytes }) => [`${artifact.info.name}-${artifact.info.version}.apk`, bytes]),
+    ),
+    published: [],
+    together: [],
+    findings: { before: [], after: [] },
+    at: '2026-11-24T00:00:00.000Z',
+    ...more,
+  };
+}
+
+function outcome(input: VerifyInput, gate: string): string {
+  const result = verifyBuild(input).gates.find((one) => one.gate === gate);
+  return `${result?.outcome}: ${result?.because}`;
+}
+
+function finding(advisory: string, more: Partial<Finding> = {}): Finding {
+  return {
+    advisory,
+    aliases: [],
+    package: 'tool',
+    version: '1.0.0',
+    component: 'pkg:github/a/tool@1.0.0',
+    fixedIn: [],
+    ...more,
+  };
+}
+
+describe('the gates', () => {
+  it('are the files of their folder', () => {
+    const files = readdirSync(resolve('src/verify/gates')).map((file) => file.replace(/\.ts$/, ''));
+    expect(gates.map((gate) => gate.name).toSorted()).toEqual(files.toSorted());
+  });
+
+  it('all pass for a good build, and the verdict is the same each time', () => {
+    const verdict = verifyBuild(inputOf([tool, tool2]));
+    expect(verdict).toMatchObject({ passed: true, gateSet: gateSetVersion, buildKey: 'key', package: 'tool' });
+    expect(verdict.gates.map(({ gate, outcome: said }) => `${gate} ${said}`)).toEqual([
+      'well-formed passed',
+      'datahash passed',
+      'recipe-tests passed',
+      'no-new-vulnerability passed',
+      'no-dangling-so passed',
+      'installable passed',
+    ]);
+    expect(verdictSchema.parse(verdict)).toEqual(verdict);
+    expect(verifyBuild(inputOf([tool, tool2]))).toEqual(verdict);
+  });
+
+  it('all give an answer for bytes that are no package', () => {
+    const broken = inputOf([tool], { files: new Map([['tool-1.0.0-r0.apk', Buffer.from('<html>')]]) });
+    const verdict = verifyBuild(broken);
+    expect(verdict.passed).toBe(false);
+    expect(verdict.gates).toHaveLength(gates.length);
+    expect(outcome(broken, 'well-formed')).toMatch(/^failed: tool-1.0.0-r0.apk: not an apk package/);
+  });
+});
+
+describe('well-formed', () => {
+  it.each<[string, () => VerifyInput, RegExp]>([
+    ['a file that is not there', () => inputOf([tool], { files: new Map() }), /is not in staging/],
+    ['no packages', () => inputOf([]), /the build has no packages/],
+    ['another version', () => inputOf([tool], { version: '1.0.1-r0' }), /has version 1\.0\.0-r0, not 1\.0\.1-r0/],
+    ['another origin', () => inputOf([tool], { package: 'other' }), /has origin tool, not other/],
+    [
+      'the same package twice',
+      () => inputOf([tool], { result: resultOf([tool.artifact, tool.artifact]) }),
+      /tool is there twice/,
+    ],
+  ])('fails for %s', (_, input, because) => {
+    expect(outcome(input(), 'well-formed')).toMatch(because);
+  });
+
+  it('fails for a builder that says other things of a package than the package', () => {
+    const lie = {
+      ...tool.artifact,
+      info: { ...tool.artifact.info, depends: [] as string[], provides: ['cmd:sudo=1'] },
+    };
+    expect(outcome(inputOf([tool], { result: resultOf([lie]) }), 'well-formed')).toMatch(/describes itself otherwise/);
+    const foreign = { ...tool.artifact, target: 'aarch64-gnu' as const };
+    expect(outcome(inputOf([tool], { result: resultOf([foreign]) }), 'well-formed')).toMatch(
+      /is for x86_64, not aarch64/,
+    );
+  });
+
+  it('fails for a package that its builder signed', () => {
+    const signed = signApk(tool.bytes, createTestSigner(), 0);
+    const input = inputOf([tool], { files: new Map([['tool-1.0.0-r0.apk', signed]]) });
+    expect(outcome(input, 'well-formed')).toMatch(/is not the file that was built.*is signed/);
+  });
+});
+
+describe('recipe-tests', () => {
+  it('is waived without tests, and fails with the message of a failed one', () => {
+    expect(outcome(inputOf([tool], { result: resultOf([tool.artifact], { tests: [] }) }), 'recipe-tests')).toBe(
+      'waived: the recipe has no tests',
+    );
+    const failure = {
+      class: 'package' as const,
+      code: 'build.step-failed',
+      message: 'tool --version said 0.9',
+      tail: [],
+    };
+    const result = resultOf([tool.artifact], { tests: [{ package: 'tool', outcome: 'failed', failure }] });
+    expect(outcome(inputOf([tool], { result }), 'recipe-tests')).toBe('failed: tool: tool --version said 0.9');
+    expect(verifyBuild(inputOf([tool], { result })).passed).toBe(false);
+  });
+});
+
+describe('no-new-vulnerability', () => {
+  const published = [artifactOf({ name: 'tool', version: '0.9.0-r0' })];
+
+  it('passes when nothing is new, by whatever name', () => {
+    const before = [finding('CVE-1', { aliases: ['GHSA-1'] }), finding('CVE-2')];
+    const after = [finding('GHSA-1')];
+    expect(outcome(inputOf([tool], { published, findings: { before, after } }), 'no-new-vulnerability')).toBe(
+      'passed: 1 known vulnerability, none of them new',
+    );
+  });
+
+  it('fails for one that the published version does not have, and says what fixes it', () => {
+    const after = [finding('CVE-3', { fixedIn: ['1.0.1'] })];
+    expect(outcome(inputOf([tool], { published, findings: { before: [], after } }), 'no-new-vulnerability')).toBe(
+      'failed: tool 1.0.0 has CVE-3, which the published version does not have; fixed in 1.0.1',
+    );
+  });
+
+  it('looks at this package only', () => {
+    const after = [finding('CVE-4', { package: 'other' })];
+    expect(outcome(inputOf([tool], { published, findings: { before: [], after } }), 'no-new-vulnerability')).toMatch(
+      /^passed: 0 known/,
+    );
+  });
+
+  it('is waived for a first version', () => {
+    const findings = { before: [], after: [finding('CVE-5')] };
+    expect(outcome(inputOf([tool], { findings }), 'no-new-vulnerability')).toBe(
+      'waived: the first version of tool; known in it: CVE-5',
+    );
+  });
+});
+
+describe('what a soname change leaves behind', () => {
+  const library = (version: string, major: number) =>
+    artifactOf({ name: 'libtally', version, provides: [`so:libtally.so.${major}=${major}`] });
+  const user = (version: string, major: number) =>
+    artifactOf({ name: 'count', version, depends: [`so:libtally.so.${major}`] });
+  const published = [library('1.0.0-r0', 1), user('1.0.0-r0', 1)];
+
+  it('fails no-dangling-so, naming who loses what', () => {
+    const input = inputOf([], { published, result: resultOf([library('2.0.0-r0', 2)]) });
+    expect(outcome(input, 'no-dangling-so')).toBe(
+      'failed: count 1.0.0-r0 needs so:libtally.so.1, which libtally 1.0.0-r0 provides now and nothing would any more',
+    );
+  });
+
+  it('passes when the dependents come along', () => {
+    const together = [user('1.0.0-r1', 2)];
+    const input = inputOf([], { published, together, result: resultOf([library('2.0.0-r0', 2)]) });
+    expect(outcome(input, 'no-dangling-so')).toBe('passed: every shared object that is needed is provided');
+  });
+
+  it('fails installable for a package whose need nobody meets', () => {
+    const input = inputOf([], { published, result: resultOf([user('2.0.0-r0', 9)]) });
+    expect(outcome(input, 'installable')).toMatch(
+      /^failed: count 2\.0\.0-r0 cannot be installed: .*so:libtally\.so\.9/,
+    );
+    expect(outcome(input, 'no-dangling-so')).toBe(
+      'failed: count 2.0.0-r0 needs so:libtally.so.9, which nothing provides',
+    );
+  });
+});
