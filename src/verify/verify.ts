@@ -5,8 +5,7 @@ import type { Verdict } from '../model/verdict.ts';
 import { gateSetVersion, gates } from './registry.ts';
 import type { ReadPackage, VerifyInput } from './subject.ts';
 
-export { gateSetVersion } from './registry.ts';
-export type { FindingsChange, VerifyInput } from './subject.ts';
+export type { VerifyInput } from './subject.ts';
 
 function readPackage(artifact: Artifact, files: VerifyInput['files']): ReadPackage {
   const file = `${artifact.info.name}-${artifact.info.version}.apk`;
