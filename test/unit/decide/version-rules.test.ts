@@ -123,7 +123,9 @@ describe('candidatesOf', () => {
   ];
 
   for (const [what, yaml, names, expected] of table) {
-    it(what, () => expect(versions(block(yaml), ...names)).toEqual(expected));
+    it(`${what}`, () => {
+      expect(versions(block(yaml), ...names)).toEqual(expected);
+    });
   }
 
   it('says why each tag is left out, and which tag a version came from', () => {
