@@ -12,6 +12,8 @@ export interface GitOptions {
   readonly rewrite?: readonly UrlRewrite[];
   /** Transports that may be used; others (ssh, ext, …) are refused by git itself. Default http and https. */
   readonly protocols?: readonly string[];
+  /** Sent to this origin alone (`https://github.com`), and never as an argument, which others on the machine could read. */
+  readonly credential?: { readonly origin: string; readonly token: string };
   /** Milliseconds for one git command; default ten minutes. */
   readonly timeout?: number;
 }
@@ -51,6 +53,7 @@ export function createGitCommand(options: GitOptions): GitCommand {
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: '/bin/false',
     GIT_ALLOW_PROTOCOL: (options.protocols ?? ['http', 'https']).join(':'),
+    ...(options.credential === undefined ? {} : credentialSettings(options.credential)),
   };
   return (args, request = {}) =>
     options.exec.run({
@@ -65,6 +68,16 @@ export function createGitCommand(options: GitOptions): GitCommand {
 }
 
 /** Standard output as text; a command that failed is upstream.unreachable with what git said. */
+/** GitHub takes a token as the password of any user (docs.github.com, git over HTTPS). */
+function credentialSettings({ origin, token }: { readonly origin: string; readonly token: string }) {
+  const basic = Buffer.from(`x-access-token:${token}`).toString('base64');
+  return {
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: `http.${origin}/.extraHeader`,
+    GIT_CONFIG_VALUE_0: `Authorization: Basic ${basic}`,
+  };
+}
+
 export async function gitText(
   git: GitCommand,
   repository: string,

@@ -1,13 +1,44 @@
+import { hostname } from 'node:os';
+import { createSandbox } from '../adapters/sandbox.ts';
+import { createWorkspaces } from '../adapters/workspace.ts';
+import type { HostEngineContext } from '../build/host/context.ts';
+import { runHostBuild } from '../build/host/engine.ts';
+import { createHostTools } from '../build/host/host-tools.ts';
 import { RegrowError, reportError } from '../errors.ts';
+import { buildQueue } from '../jobs/catalogue.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
 import { type BuildRequest, type BuildResult, buildRequestSchema } from '../model/build.ts';
 import { sha256 } from '../model/canonical.ts';
 import type { ImageBuiltResult } from '../model/result.ts';
+import { type Arch, parseTarget } from '../model/target.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Objects } from '../ports/objects.ts';
 import { buildEffect, finalFailure, readRequest, report, requestDigest } from './effects.ts';
+import type { RoleHost } from './host.ts';
 import { buildImage, type ImageBuilderPorts, type ImageRunLimits } from './image-builder.ts';
+
+/** Processes of one step at a time: more than any real build has, fewer than a machine can bear. */
+const processLimit = 2048;
+
+const archNames: Readonly<Record<string, Arch>> = {
+  x64: 'x86_64',
+  arm64: 'aarch64',
+  arm: 'armv7',
+  ia32: 'i386',
+  ppc64: 'ppc64le',
+  riscv64: 'riscv64',
+  s390x: 's390x',
+};
+
+/** The architecture of this machine, as apk calls it. */
+function hostArch(): Arch {
+  const arch = archNames[process.arch];
+  if (arch !== undefined) return arch;
+  throw new RegrowError('tool.missing', `regrow does not know the architecture ${process.arch}`, {
+    remedy: 'run builders on one of the architectures that apk has',
+  });
+}
 
 export interface BuilderContext {
   readonly ports: ImageBuilderPorts;
@@ -20,6 +51,40 @@ export interface BuilderContext {
     names: { readonly buildKey: string; readonly request: string },
     signal: AbortSignal,
   ) => Promise<BuildResult>;
+}
+
+/** Starts builders for the targets that this machine can build for. Errors: sandbox.unavailable. */
+export async function startBuilder(host: RoleHost): Promise<void> {
+  const { config, exec, objects, queues, clock, paths, sources, git, log } = host.parts;
+  const sandbox = createSandbox({ exec });
+  await sandbox.probe();
+  const arch = hostArch();
+  const { stepTimeout, outputLimit, hostTools, concurrency } = config.build;
+  const limits = { stepTimeout: stepTimeout * 1000, outputLimit, processLimit };
+  const ports = { objects, sandbox, workspaces: createWorkspaces({ directory: paths.workspaces, exec }) };
+  const engine: HostEngineContext = {
+    ...ports,
+    sources,
+    git,
+    clock,
+    arch,
+    hostTools: createHostTools(hostTools),
+    limits,
+    distribution: { namespace: config.publish.keyName, name: config.api.title },
+    builder: hostname(),
+    ...(host.onLog === undefined ? {} : { onLog: host.onLog }),
+  };
+  const handlers = createBuilder({
+    ports,
+    queues,
+    clock,
+    limits: { timeout: limits.stepTimeout, outputLimit },
+    run: (request, names, signal) => runHostBuild(engine, request, names, signal),
+  });
+  for (const target of config.targets) {
+    if (parseTarget(target).arch === arch) host.work(buildQueue(target), concurrency, handlers);
+    else log.info({ target }, 'this machine does not build for it; start a builder on one that does');
+  }
 }
 
 /** Runs what nobody trusts. Holds no key and no token; writes to staging, and blobs that nothing points to. */

@@ -8,12 +8,21 @@ import { pollOsvFeed } from '../watch/advisories/osv.ts';
 import { pollSource } from '../watch/registry.ts';
 import type { WatchPorts } from '../watch/source.ts';
 import { report } from './effects.ts';
+import type { RoleHost } from './host.ts';
+import { openWatchPorts } from './parts.ts';
 
 export interface PollerContext {
   readonly objects: Objects;
   readonly queues: Queues;
   readonly ports: WatchPorts;
   readonly feeds: readonly AdvisoryFeed[];
+}
+
+export function startPoller(host: RoleHost): void {
+  const { parts, secrets, work } = host;
+  const { objects, queues, config } = parts;
+  const ports = openWatchPorts(parts, secrets);
+  work('watch', config.watch.concurrency, createPoller({ objects, queues, ports, feeds: config.advisories }));
 }
 
 /** Asks upstreams and feeds. Holds read-only tokens and nothing else. */

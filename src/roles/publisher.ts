@@ -1,3 +1,4 @@
+import { openSigner } from '../adapters/signer.ts';
 import { RegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
@@ -11,6 +12,8 @@ import type { Signer } from '../ports/signer.ts';
 import { type PublishOptions, publishGeneration } from '../publish/generation.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { finalFailure, readRequest, readResult, report, requestDigest } from './effects.ts';
+import type { RoleHost } from './host.ts';
+import { createChildVerifier } from './verifier.ts';
 
 export interface PublisherContext {
   readonly objects: Objects;
@@ -27,8 +30,21 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Where the public keys lie that packages are signed with. */
-export function publicKeyKey(name: string): string {
-  return `repository/keys/${name}`;
+export const publicKeysPrefix = 'repository/keys/';
+
+/** Starts the one publisher; makes its key when there is none. */
+export async function startPublisher(host: RoleHost): Promise<void> {
+  const { config, exec, objects, queues, clock, paths } = host.parts;
+  const { keepGenerations, keepVersions, keyName } = config.publish;
+  const handlers = await createPublisher({
+    objects,
+    queues,
+    signer: host.signer ?? (await openSigner(paths.keys, keyName)),
+    clock,
+    options: { keepGenerations, ...(keepVersions === 0 ? {} : { keepVersions }), description: config.api.title },
+    verify: createChildVerifier({ exec, clock, objects: paths.objects }),
+  });
+  host.work('publish', 1, handlers);
 }
 
 /**
@@ -38,7 +54,7 @@ export function publicKeyKey(name: string): string {
 export async function createPublisher(context: PublisherContext): Promise<JobHandlers> {
   const { objects, queues, signer, clock } = context;
   const now = () => clock.now().toISOString();
-  await objects.put(publicKeyKey(signer.keyName), encoder.encode(signer.publicKey));
+  await objects.put(`${publicKeysPrefix}${signer.keyName}`, encoder.encode(signer.publicKey));
   const token = ((await readCurrent(objects))?.generation.token ?? 0) + 1;
 
   return {

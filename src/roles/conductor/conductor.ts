@@ -1,3 +1,4 @@
+import type { AnyJobRequest } from '../../jobs/queues.ts';
 import type { JobHandlers } from '../../jobs/worker.ts';
 import type { ImageRequest } from '../../model/request.ts';
 import { resultSchema } from '../../model/result.ts';
@@ -11,22 +12,20 @@ import { updateImages } from './imaging.ts';
 import { makeProposal, proposalFindings, readForge, startProposals } from './proposing.ts';
 import { publishReady, recordGeneration } from './publishing.ts';
 import { createRecipeReader } from './recipes.ts';
-import { recordObserved, watchJobs } from './watching.ts';
+import { advisoryJobs, recordObserved, releaseJobs } from './watching.ts';
 import { observeWorld, type World } from './world.ts';
 
 export interface ConductorOptions {
-  /** Names of the advisory feeds. */
-  readonly feeds: readonly string[];
-  /** Milliseconds between two looks at the same source. */
-  readonly watchInterval: number;
   /** Keys that published packages are signed with, and that images trust. */
   readonly keys: () => Promise<ImageRequest['keys']>;
 }
 
 export interface Conductor {
   readonly handlers: JobHandlers;
-  /** Asks every source and feed of this slot, however often it is called in it. */
-  watch(): Promise<void>;
+  /** The jobs that ask every source that a recipe on main names, once in a slot. */
+  releaseJobs(slot: number): Promise<readonly AnyJobRequest[]>;
+  /** The job that asks one advisory feed. */
+  advisoryJobs(feed: string, slot: number): readonly AnyJobRequest[];
   /** Compares what should be with what is and enqueues the difference. Calls that come while one runs share the next. */
   reconcile(): Promise<void>;
   /** When the last round ended well, ISO 8601. */
@@ -38,7 +37,7 @@ const mostRounds = 20;
 const decoder = new TextDecoder();
 
 export function createConductor(context: ConductorContext, options: ConductorOptions): Conductor {
-  const { book, objects, queues, repository, clock, log } = context;
+  const { book, objects, repository, clock, log } = context;
   const reader = createRecipeReader(context);
   const view = createRepositoryView(objects);
   const advisories = createAdvisoryShelf(context);
@@ -107,12 +106,12 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
   return {
     reconcile,
     lastRound: () => lastRound,
-    async watch() {
+    async releaseJobs(slot) {
       await repository.refresh();
       const { commit } = await repository.head();
-      const slot = Math.floor(clock.now().getTime() / options.watchInterval);
-      await queues.enqueueMany(watchJobs(context, await reader.read(commit), options.feeds, slot));
+      return releaseJobs(context, await reader.read(commit), slot);
     },
+    advisoryJobs: (feed, slot) => advisoryJobs(context, feed, slot),
     handlers: {
       reconcile: () => reconcile(),
       async propose({ package: name, version }, { signal }) {

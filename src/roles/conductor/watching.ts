@@ -1,4 +1,3 @@
-import type { JobPayload } from '../../jobs/catalogue.ts';
 import type { AnyJobRequest } from '../../jobs/queues.ts';
 import { canonicalJson } from '../../model/canonical.ts';
 import type { ObservedResult } from '../../model/result.ts';
@@ -17,26 +16,23 @@ export function watchedSources(tree: RecipeTree): ReadonlyMap<string, readonly s
   return sources;
 }
 
-/** The jobs of one slot: every source and every feed once, with what their last answer gave to compare by. */
-export function watchJobs(
-  context: ConductorContext,
-  tree: RecipeTree,
-  feeds: readonly string[],
-  slot: number,
-): readonly AnyJobRequest[] {
-  const cursorOf = (name: string) => {
-    const cursor = context.book.get('cursor', `watch/${name}`)?.value.cursor;
-    return cursor === undefined ? {} : { cursor };
-  };
-  const releases = [...watchedSources(tree).keys()].map((source): AnyJobRequest => {
-    const payload: JobPayload<'watch-release'> = { source, slot, ...cursorOf(source) };
-    return { type: 'watch-release', payload, urgency: 'low' };
-  });
-  const advisories = feeds.map((feed): AnyJobRequest => {
-    const payload: JobPayload<'watch-advisories'> = { feed, slot, ...cursorOf(feed) };
-    return { type: 'watch-advisories', payload, urgency: 'normal' };
-  });
-  return [...advisories, ...releases];
+/** What the last answer gave to compare by. */
+function cursorOf(context: ConductorContext, name: string): { cursor?: string } {
+  const cursor = context.book.get('cursor', `watch/${name}`)?.value.cursor;
+  return cursor === undefined ? {} : { cursor };
+}
+
+/** The jobs of one slot: every source once. */
+export function releaseJobs(context: ConductorContext, tree: RecipeTree, slot: number): readonly AnyJobRequest[] {
+  return [...watchedSources(tree).keys()].map((source) => ({
+    type: 'watch-release',
+    payload: { source, slot, ...cursorOf(context, source) },
+    urgency: 'low',
+  }));
+}
+
+export function advisoryJobs(context: ConductorContext, feed: string, slot: number): readonly AnyJobRequest[] {
+  return [{ type: 'watch-advisories', payload: { feed, slot, ...cursorOf(context, feed) } }];
 }
 
 /** Writes down what a poller saw. Says whether anything is new. */

@@ -1,0 +1,37 @@
+import { openLedger } from '../adapters/ledger.ts';
+import { createApi } from '../api/server.ts';
+import type { ConductorRole } from './conductor/term.ts';
+import type { RoleHost } from './host.ts';
+
+/** Serves what is, to people and programs. Holds no token but its own. Gives the address. */
+export async function startApi(host: RoleHost, conductor: ConductorRole | undefined): Promise<string> {
+  const { parts, secrets } = host;
+  const { config, objects, queues, clock, log, paths } = parts;
+  // The conductor's connection would do in one process; a second one keeps readers from ever holding up a write.
+  const ledger = openLedger({ file: paths.ledger, readonly: conductor !== undefined });
+  const api = await createApi(
+    {
+      ledger,
+      objects,
+      queue: queues,
+      requests: queues,
+      clock,
+      log: log.child({ role: 'api' }),
+      settings: {
+        title: config.api.title,
+        targets: config.targets,
+        watchInterval: config.watch.interval,
+        reconcileInterval: config.reconcile.interval,
+        mergeGreen: config.forge.mergeGreen,
+        ...(secrets.apiToken === undefined ? {} : { token: secrets.apiToken }),
+      },
+      conductor: async () => conductor?.lastRound(),
+    },
+    config.api.bullBoard ? { board: queues.bullQueues() } : {},
+  );
+  host.onEnd(async () => {
+    await api.close();
+    await ledger.close();
+  });
+  return api.listen({ host: config.api.host, port: config.api.port });
+}

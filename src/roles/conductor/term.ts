@@ -1,0 +1,151 @@
+import { openLedger } from '../../adapters/ledger.ts';
+import { hostEngineVersion } from '../../build/host/engine.ts';
+import { createHostTools } from '../../build/host/host-tools.ts';
+import { createLease } from '../../jobs/lease.ts';
+import { createSchedule } from '../../jobs/schedule.ts';
+import type { ImageRequest } from '../../model/request.ts';
+import type { Ledger } from '../../ports/ledger.ts';
+import type { Objects } from '../../ports/objects.ts';
+import type { Ending, RoleHost } from '../host.ts';
+import { openForge } from '../parts.ts';
+import { publicKeysPrefix } from '../publisher.ts';
+import { openBook } from './book.ts';
+import { type Conductor, createConductor } from './conductor.ts';
+
+/** Jobs of these queues that the conductor takes at a time: results share one reconcile. */
+const concurrency = { control: 4, results: 16 };
+
+export interface ConductorRole {
+  /** Waits until this process is the conductor, then does what the clock would. */
+  tick(): Promise<void>;
+  /** When it last finished a round, ISO 8601. */
+  lastRound(): string | undefined;
+}
+
+/** The time in which this process holds the lease. */
+interface Term {
+  readonly conductor: Conductor;
+  tick(): Promise<void>;
+  end(ending: Ending): Promise<void>;
+}
+
+/**
+ * One conductor works at a time, by lease. Another one stands by, and when it gains the lease reads the ledger and goes on
+ * from what is.
+ */
+export function startConductor(host: RoleHost): ConductorRole {
+  const { parts } = host;
+  const ledger = openLedger({ file: parts.paths.ledger });
+  let term: Promise<Term> | undefined;
+  let gained: (() => void)[] = [];
+  let lastRound: () => string | undefined = () => undefined;
+  const end = async (ending: Ending) => {
+    const ended = term;
+    term = undefined;
+    await (await ended?.catch(() => undefined))?.end(ending);
+  };
+  const lease = createLease({
+    redis: parts.redis,
+    prefix: parts.config.redis.prefix,
+    name: 'conductor',
+    log: parts.log,
+    ...(host.leaseTime === undefined ? {} : { ttl: host.leaseTime }),
+    onGained(_token, signal) {
+      term = takeTerm(host, ledger).then((one) => {
+        lastRound = one.conductor.lastRound;
+        return one;
+      });
+      term.catch((thrown: unknown) => parts.log.error({ err: thrown }, 'the conductor cannot start'));
+      signal.addEventListener('abort', () => void end({ how: 'stop', grace: 0 }));
+      for (const go of gained) go();
+      gained = [];
+    },
+  });
+  host.onEnd(async (ending) => {
+    // The term first: who gets the lease next must not find this one still writing.
+    await end(ending);
+    if (ending.how === 'kill') lease.kill();
+    else await lease.close();
+    await ledger.close();
+  });
+  return {
+    async tick() {
+      if (term === undefined) await new Promise<void>((go) => gained.push(go));
+      const current = await term;
+      await current?.tick();
+    },
+    lastRound: () => lastRound(),
+  };
+}
+
+async function takeTerm(host: RoleHost, ledger: Ledger): Promise<Term> {
+  const { parts } = host;
+  const { config, objects, queues, clock, log, git, sources, pipelines } = parts;
+  const conductor = createConductor(
+    {
+      book: await openBook(ledger, clock),
+      objects,
+      queues,
+      ...openForge(parts, host.secrets),
+      git,
+      sources,
+      clock,
+      log: log.child({ role: 'conductor' }),
+      settings: {
+        targets: config.targets,
+        recipesPath: config.recipes.path,
+        imagesPath: config.images.path,
+        policy: config.policy,
+        mergeGreen: config.forge.mergeGreen,
+        publicUrl: config.api.publicUrl,
+      },
+      builtinPipelines: pipelines,
+      hostPackages: new Set(Object.keys(createHostTools(config.build.hostTools))),
+      engineVersion: hostEngineVersion,
+    },
+    { keys: () => readKeys(objects) },
+  );
+  const minute = 60_000;
+  const schedule = createSchedule({
+    queues,
+    clock,
+    log,
+    entries: [
+      { name: 'watch', every: config.watch.interval * minute, jobs: (slot) => conductor.releaseJobs(slot) },
+      ...config.advisories.map(({ name, interval }) => ({
+        name: `advisories/${name}`,
+        every: interval * minute,
+        jobs: (slot: number) => conductor.advisoryJobs(name, slot),
+      })),
+      {
+        name: 'reconcile',
+        every: config.reconcile.interval * minute,
+        jobs: (slot) => [{ type: 'reconcile', payload: { slot: String(slot) } } as const],
+      },
+    ],
+  });
+  const workers = [
+    host.work('control', concurrency.control, conductor.handlers),
+    host.work('results', concurrency.results, conductor.handlers),
+  ];
+  if (host.schedule !== false) await schedule.start();
+  return {
+    conductor,
+    tick: () => schedule.tick(),
+    async end(ending) {
+      await schedule.stop();
+      await Promise.all(workers.map((worker) => worker.end(ending)));
+    },
+  };
+}
+
+/** The public keys that packages are signed with; empty until a publisher has started. */
+async function readKeys(objects: Objects): Promise<ImageRequest['keys']> {
+  const keys: ImageRequest['keys'] = [];
+  for (const key of await objects.list(publicKeysPrefix)) {
+    const object = await objects.get(key);
+    if (object !== undefined)
+      keys.push({ name: key.slice(publicKeysPrefix.length), pem: new TextDecoder().decode(object.bytes) });
+  }
+  return keys;
+}

@@ -1,0 +1,68 @@
+import type { Secrets } from '../config/secrets.ts';
+import { createWorker, type JobHandlers, type SettledJob, type WorkerTimings } from '../jobs/worker.ts';
+import type { Signer } from '../ports/signer.ts';
+import type { SharedParts } from './parts.ts';
+
+export interface HostOptions {
+  readonly secrets: Secrets;
+  /** Default: the key under the state directory, made when absent. */
+  readonly signer?: Signer;
+  /** Takes build logs as they grow. */
+  readonly onLog?: (buildKey: string, text: string) => void;
+  /** False: the clock asks for nothing; only `tick` and what comes in do. */
+  readonly schedule?: boolean;
+  /** Milliseconds that the conductor's lease outlives it. */
+  readonly leaseTime?: number;
+  readonly timings?: WorkerTimings;
+  readonly onSettled?: (job: SettledJob) => void;
+}
+
+/** How something ends: in good order, within `grace` milliseconds, or as a crash would. */
+export type Ending = { readonly how: 'stop'; readonly grace: number } | { readonly how: 'kill' };
+
+/** What a role lives in: the parts that all share, and a list of what has to be ended. */
+export interface RoleHost extends HostOptions {
+  readonly parts: SharedParts;
+  /** Takes jobs of a queue from now on. The worker ends with the host, or before when `end` is called. */
+  work(queue: string, concurrency: number, handlers: JobHandlers): { end(ending: Ending): Promise<void> };
+  /** Ends with the host, after every worker, the last one first. */
+  onEnd(end: (ending: Ending) => Promise<void> | void): void;
+  end(ending: Ending): Promise<void>;
+}
+
+export function createRoleHost(parts: SharedParts, options: HostOptions): RoleHost {
+  const workers = new Set<{ end(ending: Ending): Promise<void> }>();
+  const ends: ((ending: Ending) => Promise<void> | void)[] = [];
+  return {
+    ...options,
+    parts,
+    work(queue, concurrency, handlers) {
+      const worker = createWorker({
+        redis: parts.redis,
+        prefix: parts.config.redis.prefix,
+        queue,
+        concurrency,
+        handlers,
+        log: parts.log,
+        ...(options.timings === undefined ? {} : { timings: options.timings }),
+        ...(options.onSettled === undefined ? {} : { onSettled: options.onSettled }),
+      });
+      const handle = {
+        async end(ending: Ending) {
+          if (!workers.delete(handle)) return;
+          await (ending.how === 'kill' ? worker.kill() : worker.close({ grace: ending.grace }));
+        },
+      };
+      workers.add(handle);
+      return handle;
+    },
+    onEnd(end) {
+      ends.push(end);
+    },
+    async end(ending) {
+      await Promise.all([...workers].map((worker) => worker.end(ending)));
+      for (const end of ends.toReversed()) await end(ending);
+      await parts.close();
+    },
+  };
+}

@@ -1,0 +1,156 @@
+import { join } from 'node:path';
+import { systemClock } from '../adapters/clock.ts';
+import { createExec } from '../adapters/exec.ts';
+import { withFiles } from '../adapters/file-http.ts';
+import { createGit } from '../adapters/git.ts';
+import { createGitForge } from '../adapters/git-forge/git-forge.ts';
+import { createGitHubClient } from '../adapters/github/client.ts';
+import { createGitHubForge } from '../adapters/github/forge.ts';
+import { createGitHubReleases } from '../adapters/github/releases.ts';
+import { createHttp } from '../adapters/http.ts';
+import { createFsObjects } from '../adapters/objects/fs.ts';
+import { readPipelineDirectory } from '../adapters/pipeline-directory.ts';
+import { createRecipeRepository } from '../adapters/recipe-repository.ts';
+import { startRedisServer } from '../adapters/redis-server.ts';
+import { createSources } from '../adapters/sources.ts';
+import type { Config } from '../config/schema.ts';
+import type { Secrets } from '../config/secrets.ts';
+import type { RedisAddress } from '../jobs/connection.ts';
+import { createQueues, type Queues } from '../jobs/queues.ts';
+import type { Logger } from '../log.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Exec } from '../ports/exec.ts';
+import type { Forge } from '../ports/forge.ts';
+import type { Git, RecipeRepository } from '../ports/git.ts';
+import type { Objects } from '../ports/objects.ts';
+import type { Sources } from '../ports/sources.ts';
+import type { WatchPorts } from '../watch/source.ts';
+
+/** Where things lie under the state directory. */
+export function statePaths(stateDirectory: string) {
+  const at = (name: string) => join(stateDirectory, name);
+  return {
+    objects: at('objects'),
+    ledger: at('ledger.sqlite'),
+    redis: at('redis'),
+    keys: at('keys'),
+    mirror: at('recipes-mirror.git'),
+    sources: at('sources'),
+    workspaces: at('workspaces'),
+  };
+}
+
+/** What several roles share: doors without secrets. */
+export interface SharedParts {
+  readonly config: Config;
+  readonly paths: ReturnType<typeof statePaths>;
+  readonly redis: RedisAddress;
+  readonly queues: Queues;
+  readonly objects: Objects;
+  readonly exec: Exec;
+  readonly git: Git;
+  readonly sources: Sources;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Texts of regrow's own pipelines by name. */
+  readonly pipelines: ReadonlyMap<string, string>;
+  close(): Promise<void>;
+}
+
+export interface PartsOptions {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+const userAgent = 'regrow (+https://github.com/regrow-dev/regrow)';
+
+/** Opens what every role needs; starts a private redis-server where none is configured. */
+export async function openParts({ config, secrets, log, clock = systemClock }: PartsOptions): Promise<SharedParts> {
+  const paths = statePaths(config.stateDirectory);
+  const url = secrets.redisUrl ?? config.redis.url;
+  const server = url === undefined ? await startRedisServer({ directory: paths.redis, log }) : undefined;
+  const redis = server === undefined ? addressOf(url ?? '') : { socket: server.socket };
+  const queues = createQueues({ redis, prefix: config.redis.prefix, targets: config.targets, log, clock });
+  const exec = createExec();
+  const { rewrite } = config.sources;
+  return {
+    config,
+    paths,
+    redis,
+    queues,
+    objects: await createFsObjects(paths.objects),
+    exec,
+    git: createGit({ exec, rewrite }),
+    sources: createSources({ directory: paths.sources, limit: config.sources.limitBytes, rewrite }),
+    clock,
+    log,
+    pipelines: await readPipelineDirectory(),
+    async close() {
+      await queues.close();
+      await server?.stop();
+    },
+  };
+}
+
+function addressOf(url: string): RedisAddress {
+  return url.startsWith('unix://') ? { socket: url.slice('unix://'.length) } : { url };
+}
+
+/** The doors of a poller, with its read-only token. */
+export function openWatchPorts(parts: SharedParts, secrets: Secrets): WatchPorts {
+  const { config, git, clock, log } = parts;
+  const client = createGitHubClient({
+    userAgent,
+    ...(config.watch.githubBaseUrl === undefined ? {} : { baseUrl: config.watch.githubBaseUrl, throttle: false }),
+    ...(secrets.watchToken === undefined ? {} : { token: secrets.watchToken }),
+    warn: (message) => log.warn({ client: 'github' }, message),
+  });
+  return { releases: createGitHubReleases(client), http: withFiles(createHttp({ userAgent })), git, clock };
+}
+
+/** The forge and the repository of recipes, with the conductor's token. */
+export function openForge(parts: SharedParts, secrets: Secrets): { forge: Forge; repository: RecipeRepository } {
+  const { exec, clock, config, paths, log } = parts;
+  const { forge: settings } = config;
+  const { mainBranch } = settings;
+  if (settings.kind === 'git') {
+    const place = settings.repository;
+    return {
+      forge: createGitForge({ exec, clock, repository: place, mainBranch }),
+      repository: createRecipeRepository({
+        exec,
+        repository: place,
+        directory: paths.mirror,
+        mainBranch,
+        protocols: ['file', 'http', 'https'],
+      }),
+    };
+  }
+  const [owner = '', repository = ''] = settings.repository.split('/');
+  const client = createGitHubClient({
+    userAgent,
+    ...(settings.baseUrl === undefined ? {} : { baseUrl: settings.baseUrl, throttle: false }),
+    ...(secrets.forgeToken === undefined ? {} : { token: secrets.forgeToken }),
+    warn: (message) => log.warn({ client: 'forge' }, message),
+  });
+  return {
+    forge: createGitHubForge({ client, owner, repository, mainBranch }),
+    repository: createRecipeRepository({
+      exec,
+      repository: `${webUrl(config)}/${settings.repository}.git`,
+      directory: paths.mirror,
+      mainBranch,
+      ...(secrets.forgeToken === undefined
+        ? {}
+        : { credential: { origin: new URL(webUrl(config)).origin, token: secrets.forgeToken } }),
+    }),
+  };
+}
+
+/** Where a GitHub's repositories are: `https://HOST/api/v3` is the API of `https://HOST`. */
+export function webUrl({ forge }: Config): string {
+  if (forge.webUrl !== undefined) return forge.webUrl.replace(/\/+$/, '');
+  return forge.baseUrl === undefined ? 'https://github.com' : forge.baseUrl.replace(/\/api\/v3\/?$/, '');
+}
