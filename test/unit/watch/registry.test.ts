@@ -1,0 +1,30 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
+import { releaseSources, sourceOf } from '../../../src/watch/registry.ts';
+
+const folder = join(import.meta.dirname, '../../../src/watch/sources');
+const recipe = (update: string) =>
+  parseRecipe('r.yaml', `package:\n  name: r\n  version: "1"\n  epoch: 0\n${update}`).recipe;
+
+describe('the registry of sources', () => {
+  it('has exactly the kinds that the folder has', () => {
+    const files = readdirSync(folder).map((name) => name.replace(/\.ts$/, ''));
+    expect(releaseSources.map(({ kind }) => kind).toSorted()).toEqual(files.toSorted());
+  });
+});
+
+describe('sourceOf', () => {
+  it('is releases, or tags where the recipe says so', () => {
+    const github = 'update:\n  enabled: true\n  github:\n    identifier: jqlang/jq\n';
+    expect(sourceOf(recipe(github))).toBe('github:jqlang/jq/releases');
+    expect(sourceOf(recipe(`${github}    use-tag: true\n`))).toBe('github:jqlang/jq/tags');
+  });
+
+  it('is nothing where no kind fits', () => {
+    expect(sourceOf(recipe(''))).toBeUndefined();
+    expect(sourceOf(recipe('update:\n  enabled: true\n  release-monitor:\n    identifier: "5"\n'))).toBeUndefined();
+    expect(sourceOf(recipe('update:\n  enabled: true\n  github:\n    identifier: no-slash\n'))).toBeUndefined();
+  });
+});
