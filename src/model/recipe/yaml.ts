@@ -17,7 +17,17 @@ import { readBlockYaml, type YamlValue } from './block-yaml.ts';
  * document without duplicate keys.
  */
 export function readYaml(file: string, text: string): YamlValue {
-  return readBlockYaml(text) ?? readFullYaml(file, text);
+  try {
+    return readBlockYaml(text) ?? readFullYaml(file, text);
+  } catch (thrown) {
+    // Both readers go one call deeper for each level.
+    if (!(thrown instanceof RangeError)) throw thrown;
+    throw new RegrowError('recipe.malformed', `${file}: values inside of values, too deep to read`, {
+      file,
+      remedy: 'write the file with fewer levels',
+      cause: thrown,
+    });
+  }
 }
 
 /** The same by way of the `yaml` package alone. */
@@ -97,12 +107,21 @@ function collectionValue(node: Node, convert: (child: Node | null) => YamlValue)
   if (!isMap<Node, Node | null>(node)) return map;
   for (const { key, value } of node.items) {
     const name = convert(key);
-    Object.defineProperty(map, typeof name === 'string' ? name : String(name), {
-      value: convert(value),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+    if (name === '<<') merge(map, convert(value));
+    else define(map, typeof name === 'string' ? name : '', convert(value));
   }
   return map;
+}
+
+/** `<<: *other`: the keys of other maps, where the map has none of its own. */
+function merge(map: { [key: string]: YamlValue }, others: YamlValue): void {
+  for (const other of Array.isArray(others) ? others : [others]) {
+    if (typeof other !== 'object' || other === null || Array.isArray(other)) continue;
+    for (const [key, value] of Object.entries(other)) if (!Object.hasOwn(map, key)) define(map, key, value);
+  }
+}
+
+/** Also for `__proto__`, which is a key like any other in YAML. */
+function define(map: { [key: string]: YamlValue }, key: string, value: YamlValue): void {
+  Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
 }

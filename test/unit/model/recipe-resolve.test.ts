@@ -1,0 +1,387 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createPipelineLibrary, type PipelineLibrary } from '../../../src/model/recipe/pipeline.ts';
+import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
+import { resolveRecipe, usedPipelines } from '../../../src/model/recipe/resolve.ts';
+import type { ResolvedRecipe } from '../../../src/model/recipe/resolved.ts';
+import type { Arch } from '../../../src/model/target.ts';
+import { sharedData } from '../../support/shared-data.ts';
+
+const head = 'package:\n  name: foo\n  version: "2602"\n  epoch: 1\n';
+
+const library = createPipelineLibrary(
+  new Map([
+    [
+      'greet',
+      `name: Greet \${{inputs.whom}}
+needs:
+  packages: [ "hello-\${{inputs.whom}}", busybox ]
+inputs:
+  whom:
+    required: true
+  into:
+    default: \${{targets.contextdir}}
+  loud:
+    default: ""
+environment:
+  LOUD: "\${{inputs.loud}}"
+working-directory: greetings
+pipeline:
+  - runs: echo \${{inputs.whom}} > \${{inputs.into}}/\${{inputs.loud}}
+`,
+    ],
+    ['twice', 'pipeline:\n  - uses: greet\n    with:\n      whom: you\n  - uses: greet\n    with:\n      whom: me\n'],
+    ['loop', 'pipeline:\n  - uses: circle\n'],
+    ['circle', 'pipeline:\n  - uses: loop\n'],
+    ['only-arm', "if: ${{build.arch}} == 'aarch64'\nruns: arm\n"],
+    ['broken', 'pipeline: x\n'],
+    ['nothing', '- a\n'],
+  ]),
+);
+
+function resolve(text: string, arch: Arch = 'x86_64', pipelines: PipelineLibrary = library): ResolvedRecipe {
+  return resolveRecipe(parseRecipe('foo.yaml', head + text).recipe, {
+    target: { arch, libc: 'gnu' },
+    pipelines,
+    file: 'foo.yaml',
+  });
+}
+
+function runs(text: string, arch: Arch = 'x86_64') {
+  return resolve(`pipeline:\n${text}`, arch).packages[0].steps;
+}
+
+test('variables use others in any order, and transforms come after them', () => {
+  const [origin] = resolve(`vars:
+  a: x\${{vars.b}}
+  b: y\${{vars.short}}
+  c: \${{vars.c}}
+var-transforms:
+  - from: \${{package.version}}
+    match: ^(\\d{2})(\\d{2})
+    replace: $1.$2
+    to: short
+  - from: \${{vars.short}}
+    match: \\.
+    to: bare
+pipeline:
+  - runs: \${{vars.a}} \${{vars.bare}} \${{package.full-version}}
+`).packages;
+  expect(origin.steps[0]?.runs).toBe('xy26.02 2602 2602-r1');
+});
+
+test('a variable in a circle is unknown', () => {
+  expect(() =>
+    resolve(
+      'vars:\n  a: ${{vars.b}}\n  b: ${{vars.a}}\npipeline:\n  - name: x\n    runs: x\n    working-directory: ${{vars.none}}\n',
+    ),
+  ).toThrow(expect.objectContaining({ code: 'recipe.variable-unknown' }));
+});
+
+test('a transform of an unknown variable, or with a pattern that is none, names the field', () => {
+  const transform = (from: string, match: string) =>
+    `var-transforms:\n  - from: ${from}\n    match: "${match}"\n    replace: x\n    to: y\n`;
+  expect(() => resolve(transform('${{vars.none}}', 'a'))).toThrow(
+    expect.objectContaining({
+      code: 'recipe.variable-unknown',
+      where: { package: 'foo', field: 'var-transforms.0.from' },
+    }),
+  );
+  expect(() => resolve(transform('${{package.version}}', '('))).toThrow(
+    expect.objectContaining({
+      code: 'recipe.pattern-invalid',
+      where: { package: 'foo', field: 'var-transforms.0.match' },
+    }),
+  );
+});
+
+test('the target is known to steps', () => {
+  const steps = runs(`  - runs: |
+      \${{host.triplet.gnu}} \${{host.triplet.rust}} \${{cross.triplet.gnu.musl}} \${{build.goarch}}
+      \${{targets.outdir}} \${{targets.destdir}} \${{targets.contextdir}} \${{targets.package.foo}} \${{context.name}}
+`);
+  expect(steps[0]?.runs).toBe(`x86_64-pc-linux-gnu x86_64-unknown-linux-gnu x86_64-pc-linux-musl amd64
+/home/build/melange-out /home/build/melange-out/foo /home/build/melange-out/foo /home/build/melange-out/foo foo
+`);
+});
+
+test('steps whose condition does not hold are left out, with all below them', () => {
+  const text =
+    "  - if: ${{build.arch}} == 'aarch64'\n    pipeline:\n      - runs: a\n  - runs: b\n  - uses: only-arm\n";
+  expect(runs(text).map((step) => step.runs)).toEqual(['b']);
+  expect(runs(text, 'aarch64')).toMatchObject([
+    { steps: [{ runs: 'a' }] },
+    { runs: 'b' },
+    { runs: 'arm', label: 'only-arm' },
+  ]);
+});
+
+test('a pipeline is put in with its inputs, defaults, environment and directory', () => {
+  const resolved = resolve('pipeline:\n  - uses: greet\n    with:\n      whom: you\n      into: ""\n');
+  expect(resolved.packages[0].steps).toEqual([
+    {
+      label: 'greet',
+      workingDirectory: '/home/build/greetings',
+      environment: { LOUD: '' },
+      steps: [
+        {
+          label: 'runs',
+          runs: 'echo you > /home/build/melange-out/foo/',
+          workingDirectory: '/home/build/greetings',
+          environment: {},
+          steps: [],
+        },
+      ],
+    },
+  ]);
+  expect(resolved.environment.packages).toEqual(['busybox', 'hello-you']);
+});
+
+test('directories: relative to the workspace, absolute as they are, the outer one where there is none', () => {
+  const steps = runs(`  - working-directory: ./a
+    pipeline:
+      - runs: x
+      - working-directory: b
+        runs: y
+      - working-directory: /c
+        runs: z
+  - working-directory: .
+    runs: w
+`);
+  expect(steps.map((step) => step.workingDirectory)).toEqual(['/home/build/a', '/home/build']);
+  expect(steps[0]?.steps.map((step) => step.workingDirectory)).toEqual(['/home/build/a', '/home/build/b', '/c']);
+});
+
+test('inputs of a node without a pipeline of its own are known to what is nested in it', () => {
+  expect(runs('  - with:\n      x: 1\n    pipeline:\n      - runs: ${{inputs.x}}\n')[0]?.steps[0]?.runs).toBe('1');
+});
+
+test('fetch and git-checkout stay, with all their inputs', () => {
+  const steps = runs(`  - uses: fetch
+    with:
+      uri: https://x/\${{package.version}}.tar.gz
+      expected-sha256: abc
+  - uses: git-checkout
+    with:
+      repository: https://x/y
+      tag: v\${{package.version}}
+`);
+  expect(steps[0]).toMatchObject({
+    label: 'fetch',
+    native: {
+      uses: 'fetch',
+      with: {
+        uri: 'https://x/2602.tar.gz',
+        'strip-components': '1',
+        extract: 'true',
+        directory: '.',
+        'purl-name': 'foo',
+      },
+    },
+  });
+  expect(steps[1]?.native).toMatchObject({
+    uses: 'git-checkout',
+    with: { tag: 'v2602', destination: '.', 'recurse-submodules': 'false' },
+  });
+  expect(() => runs('  - uses: fetch\n')).toThrow(
+    expect.objectContaining({
+      code: 'recipe.malformed',
+      where: { package: 'foo', file: 'foo.yaml', field: 'pipeline.0.with.uri' },
+    }),
+  );
+});
+
+test('what is wrong with pipelines is refused, naming recipe and field', () => {
+  const where = { package: 'foo', file: 'foo.yaml', field: 'pipeline.0' };
+  expect(() => runs('  - uses: none\n')).toThrow(expect.objectContaining({ code: 'recipe.pipeline-unknown', where }));
+  expect(() => runs('  - uses: loop\n')).toThrow(
+    expect.objectContaining({ code: 'recipe.include-cycle', message: expect.stringContaining('loop → circle → loop') }),
+  );
+  expect(() => runs('  - uses: greet\n')).toThrow(
+    expect.objectContaining({ code: 'recipe.malformed', message: 'foo: pipeline.0: greet needs the input whom' }),
+  );
+  expect(() => runs('  - uses: broken\n')).toThrow(
+    expect.objectContaining({
+      code: 'recipe.malformed',
+      where: { file: 'pipelines/broken.yaml', line: 1, field: 'pipeline' },
+    }),
+  );
+  expect(() => runs('  - uses: nothing\n')).toThrow(
+    expect.objectContaining({ code: 'recipe.malformed', where: { file: 'pipelines/nothing.yaml' } }),
+  );
+  const asserted = '  - assertions:\n      required-steps: 1\n    pipeline:\n      - if: a == b\n        runs: x\n';
+  expect(() => runs(asserted)).toThrow('1 steps have to run and 0 do');
+});
+
+test('an unknown input is refused in shell text and left in a label', () => {
+  expect(() => runs('  - runs: ${{inputs.x}}\n')).toThrow(expect.objectContaining({ code: 'recipe.variable-unknown' }));
+  expect(runs('  - name: x ${{inputs.x}}\n    runs: y\n')[0]?.label).toBe('x ${{inputs.x}}');
+});
+
+test('names of all pipelines that a recipe uses, those of tests and of circles too', () => {
+  const { recipe } = parseRecipe(
+    'foo.yaml',
+    `${head}pipeline:\n  - uses: twice\n  - uses: fetch\n  - uses: none\ntest:\n  pipeline:\n    - uses: loop\n`,
+  );
+  expect(usedPipelines(recipe, library)).toEqual(['circle', 'greet', 'loop', 'twice']);
+});
+
+test('subpackages: ranges by sorted key, conditions, and variables of their own', () => {
+  const { packages } = resolve(`data:
+  - name: streams
+    items:
+      "3.9": \${{vars.p}}9
+      "3.10": ""
+vars:
+  p: prio
+subpackages:
+  - range: streams
+    name: py\${{range.key}}-foo
+    dependencies:
+      provides:
+        - foo=\${{package.full-version}}
+    pipeline:
+      - runs: \${{range.key}} \${{range.value}} \${{subpkg.name}} \${{targets.subpkgdir}} \${{targets.package.py3.9-foo}} \${{targets.destdir}}
+  - range: ""
+    name: foo-dev
+    description: headers of \${{package.name}} and \${{none}}
+    dependencies:
+      provider-priority: \${{package.epoch}}
+      replaces-priority: -2
+  - name: foo-arm
+    if: \${{build.arch}} == 'aarch64'
+`);
+  expect(packages.map(({ name }) => name)).toEqual(['foo', 'py3.10-foo', 'py3.9-foo', 'foo-dev']);
+  expect(packages[2]?.steps[0]?.runs).toBe(
+    '3.9 prio9 py3.9-foo /home/build/melange-out/py3.9-foo /home/build/melange-out/py3.9-foo /home/build/melange-out/foo',
+  );
+  expect(packages[2]?.provides).toEqual(['foo=2602-r1']);
+  expect(packages[3]).toMatchObject({
+    description: 'headers of foo and ${{none}}',
+    providerPriority: 1,
+    replacesPriority: -2,
+  });
+});
+
+test('a range without data, and a priority that is no number, are refused', () => {
+  expect(() => resolve('subpackages:\n  - range: none\n    name: x\n')).toThrow(
+    expect.objectContaining({ code: 'recipe.malformed', where: { package: 'foo', field: 'subpackages.0.range' } }),
+  );
+  expect(() => resolve('subpackages:\n  - name: x\n    dependencies:\n      provider-priority: high\n')).toThrow(
+    expect.objectContaining({
+      code: 'recipe.malformed',
+      where: { package: 'foo', file: 'foo.yaml', field: 'subpackages.0.dependencies.provider-priority' },
+    }),
+  );
+});
+
+test('what a package says of itself', () => {
+  const text = `  description: \${{package.name}} \${{package.version}}
+  url: https://foo
+  commit: abc
+  copyright:
+    - license: MIT
+    - license-path: COPYING
+  options:
+    no-provides: true
+  dependencies:
+    runtime:
+      - bar~\${{package.version}}
+  scriptlets:
+    post-install: echo \${{package.name}}
+    trigger:
+      script: refresh
+      paths:
+        - /usr/share/\${{package.name}}
+environment:
+  contents:
+    packages:
+      - b
+      - a
+      - b
+  environment:
+    V: \${{package.version}}
+options:
+  static:
+    vars:
+      x: y
+pipeline:
+  - runs: \${{options.static.enabled}}
+subpackages:
+  - name: foo-doc
+test:
+  environment:
+    contents:
+      packages:
+        - jq
+    environment:
+      T: \${{context.name}}
+  pipeline:
+    - uses: greet
+      with:
+        whom: tester
+`;
+  const resolved = resolve(text);
+  expect(resolved.environment).toEqual({ packages: ['a', 'b'], variables: { V: '2602' } });
+  expect(resolved).toMatchObject({
+    name: 'foo',
+    version: '2602',
+    epoch: 1,
+    fullVersion: '2602-r1',
+    arch: 'x86_64',
+    forThisArch: true,
+  });
+  expect(resolved.packages[0]).toMatchObject({
+    description: 'foo 2602',
+    licenses: ['MIT'],
+    depends: ['bar~2602'],
+    options: { noProvides: true, noDepends: false },
+    scriptlets: { 'post-install': 'echo foo' },
+    trigger: { script: 'refresh', paths: ['/usr/share/foo'] },
+    steps: [{ runs: 'false' }],
+    test: { packages: ['busybox', 'hello-tester', 'jq'], environment: { T: 'foo' } },
+  });
+  expect(resolved.packages[1]).toMatchObject({
+    name: 'foo-doc',
+    description: '',
+    url: 'https://foo',
+    commit: 'abc',
+    licenses: ['MIT'],
+  });
+});
+
+test('a recipe for other architectures says so', () => {
+  const text = '  target-architecture:\n    - aarch64\n';
+  expect(resolve(text).forThisArch).toBe(false);
+  expect(resolve(text, 'aarch64').forThisArch).toBe(true);
+  expect(resolve('  target-architecture:\n    - all\n').forThisArch).toBe(true);
+});
+
+const recipes = sharedData('wolfi-os');
+
+test.skipIf(recipes === undefined)(
+  'every real recipe resolves for both architectures, but for built-in pipelines that are not here',
+  () => {
+    const folder = recipes ?? '';
+    const pipelineFolder = join(folder, 'pipelines');
+    const paths = readdirSync(pipelineFolder, { recursive: true, encoding: 'utf8' }).filter((path) =>
+      path.endsWith('.yaml'),
+    );
+    const shipped = createPipelineLibrary(
+      new Map(paths.map((path) => [path.slice(0, -5), readFileSync(join(pipelineFolder, path), 'utf8')])),
+    );
+    const builtin = createPipelineLibrary(new Map([['builtin', 'runs: "true"\n']])).get('builtin');
+    const pipelines: PipelineLibrary = { get: (name) => shipped.get(name) ?? builtin };
+    const files = readdirSync(folder).filter((path) => path.endsWith('.yaml'));
+    const names = new Set<string>();
+    for (const file of files) {
+      const { recipe } = parseRecipe(file, readFileSync(join(folder, file), 'utf8'));
+      for (const arch of ['x86_64', 'aarch64'] as const) {
+        const { packages } = resolveRecipe(recipe, { target: { arch, libc: 'gnu' }, pipelines, file });
+        if (arch === 'x86_64') for (const { name } of packages) names.add(name);
+      }
+    }
+    expect(names.size).toBe(11_166);
+  },
+);
