@@ -46,7 +46,11 @@ describe('a bucket', () => {
     expect(ids(second)).toEqual(['GO-2', 'GO-3']);
     hoursLater(3);
     publish('GO-4');
-    expect(ids(await poll(second.cursor))).toEqual(['GO-4']);
+    const third = await poll(second.cursor);
+    expect(ids(third)).toEqual(['GO-2', 'GO-3', 'GO-4']);
+    hoursLater(3);
+    publish('GO-5');
+    expect(ids(await poll(third.cursor))).toEqual(['GO-4', 'GO-5']);
   });
 
   it('costs one request while nothing changes', async () => {
