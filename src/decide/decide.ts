@@ -139,6 +139,7 @@ function byTarget(
       tag: tag.tag,
       source: observation.source,
       ...(tag.commit === undefined ? {} : { commit: tag.commit }),
+      ...(tag.url === undefined ? {} : { url: tag.url }),
     },
     fixes: [...fixes],
     urgency: fixes.length > 0 ? ('security' as const) : ('normal' as const),

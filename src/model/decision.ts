@@ -17,7 +17,15 @@ export const decisionSchema = z.strictObject({
   package: z.string(),
   action: z.enum(['bump', 'hold', 'ignore', 'current']),
   from: versionPointSchema,
-  to: versionPointSchema.extend({ tag: z.string(), source: z.string(), commit: z.string().optional() }).optional(),
+  to: versionPointSchema
+    .extend({
+      tag: z.string(),
+      source: z.string(),
+      commit: z.string().optional(),
+      /** Page of the release, where the source says it. */
+      url: z.string().optional(),
+    })
+    .optional(),
   reason: z.enum([
     'newer-release',
     'fixes-vulnerability',

@@ -58,13 +58,28 @@ export function createRecords(git: Plumbing): Records {
   /** The blob that a record was read from. */
   const origin = new WeakMap<ProposalRecord, string>();
 
-  async function load(blob: string): Promise<ProposalRecord> {
-    const known = cache.get(blob);
-    if (known !== undefined) return known;
-    const record = parse(await git.run(['cat-file', 'blob', blob]));
+  function keep(blob: string, text: string): ProposalRecord {
+    const record = parse(text);
     cache.set(blob, record);
     origin.set(record, blob);
     return record;
+  }
+
+  async function load(blob: string): Promise<ProposalRecord> {
+    return cache.get(blob) ?? keep(blob, await git.run(['cat-file', 'blob', blob]));
+  }
+
+  /** Many at once, by one process: `OBJECT TYPE SIZE`, the content, and a line end for each. */
+  async function loadAll(blobs: readonly string[]): Promise<void> {
+    if (blobs.length === 0) return;
+    const output = Buffer.from(await git.run(['cat-file', '--batch'], `${blobs.join('\n')}\n`));
+    for (let at = 0; at < output.length; ) {
+      const end = output.indexOf('\n', at);
+      const [blob = '', , size = ''] = output.toString('utf8', at, end).split(' ');
+      const start = end + 1;
+      keep(blob, output.toString('utf8', start, start + Number(size)));
+      at = start + Number(size) + 1;
+    }
   }
 
   async function get(number: number): Promise<ProposalRecord | undefined> {
@@ -92,8 +107,10 @@ export function createRecords(git: Plumbing): Records {
 
   return {
     async all() {
+      const found = await listed();
+      await loadAll(found.map(({ blob }) => blob).filter((blob) => !cache.has(blob)));
       const records: ProposalRecord[] = [];
-      for (const { blob } of await listed()) records.push(await load(blob));
+      for (const { blob } of found) records.push(await load(blob));
       return records;
     },
 

@@ -4,7 +4,7 @@ import type { GitHubClient } from './client.ts';
 import { putComment } from './comments.ts';
 import { gitHubFailure, statusOf } from './failure.ts';
 import { deleteBranch, readBranch, writeBranch } from './git-data.ts';
-import { closedByUsLabel, findOpen, listPulls, proposalOf, readPull } from './pulls.ts';
+import { closedByUsLabel, createPullMemory, findOpen, listPulls, proposalOf, readPull } from './pulls.ts';
 import { setStatus } from './statuses.ts';
 
 export interface GitHubForgeOptions {
@@ -18,6 +18,7 @@ export interface GitHubForgeOptions {
 /** The Forge port on GitHub: git-data calls, so that there is no clone, and pull requests. */
 export function createGitHubForge(options: GitHubForgeOptions): Forge {
   const { client } = options;
+  const memory = createPullMemory();
   const place = { owner: options.owner, repo: options.repository };
   const name = `${place.owner}/${place.repo}`;
 
@@ -31,9 +32,9 @@ export function createGitHubForge(options: GitHubForgeOptions): Forge {
   }
 
   return {
-    list: (prefix, since) => doing('list pull requests', () => listPulls(options, prefix, since)),
+    list: (prefix, since) => doing('list pull requests', () => listPulls(options, memory, prefix, since)),
 
-    find: (branch) => doing(`find the pull request of ${branch}`, () => findOpen(options, branch)),
+    find: (branch) => doing(`find the pull request of ${branch}`, () => findOpen(options, memory, branch)),
 
     branch: (branch) => doing(`read branch ${branch}`, () => readBranch(options, branch)),
 
@@ -54,14 +55,14 @@ export function createGitHubForge(options: GitHubForgeOptions): Forge {
           number = made.data.number;
         } catch (thrown) {
           // 422 is GitHub's answer to a second one for the branch, and to others: only the first has one that is open.
-          const open = statusOf(thrown) === 422 ? await findOpen(options, branch) : undefined;
+          const open = statusOf(thrown) === 422 ? await findOpen(options, memory, branch) : undefined;
           if (open === undefined) throw thrown;
           return open;
         }
         if (text.labels.length > 0) {
           await client.rest.issues.addLabels({ ...place, issue_number: number, labels: [...text.labels] });
         }
-        return proposalOf(options, await readPull(options, number));
+        return proposalOf(options, await readPull(options, number), memory);
       }),
 
     update: (number, { title, body, labels }) =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ForgeProposal } from '../../ports/forge.ts';
-import { readAnswer, statusOf } from './failure.ts';
+import { readAnswer } from './failure.ts';
 import type { GitHubForgeOptions } from './forge.ts';
 
 /** On pull requests that regrow itself closed; GitHub's list does not say who did. */
@@ -32,40 +32,75 @@ export async function readPull({ client, owner, repository }: GitHubForgeOptions
   return readAnswer(pullSchema, answer.data, `read pull request ${number} of ${owner}/${repository}`);
 }
 
-export async function findOpen(options: GitHubForgeOptions, branch: string): Promise<ForgeProposal | undefined> {
+export async function findOpen(
+  options: GitHubForgeOptions,
+  memory: PullMemory,
+  branch: string,
+): Promise<ForgeProposal | undefined> {
   const { client, owner, repository } = options;
   const answer = await client.rest.pulls.list({ owner, repo: repository, state: 'open', head: `${owner}:${branch}` });
   const pulls = readAnswer(pullsSchema, answer.data, `find the pull request of ${branch}`);
   const pull = pulls.find((candidate) => candidate.head.ref === branch && isOurs(options, candidate));
-  return pull === undefined ? undefined : proposalOf(options, pull);
+  return pull === undefined ? undefined : proposalOf(options, pull, memory);
+}
+
+/** What was read before, so that each listing reads only what changed since. */
+export interface PullMemory {
+  readonly closed: Map<number, Pull>;
+  /** The earliest time from which on `closed` is complete; undefined before the first listing. */
+  since: number | undefined;
+  /** Who closed a pull request, by number and time. */
+  readonly closers: Map<string, string>;
+}
+
+export function createPullMemory(): PullMemory {
+  return { closed: new Map(), since: undefined, closers: new Map() };
 }
 
 /** Open ones, then those closed since, newest change first. */
 export async function listPulls(
   options: GitHubForgeOptions,
+  memory: PullMemory,
   prefix: string,
   since: string | undefined,
 ): Promise<readonly ForgeProposal[]> {
-  const open = await readPages(options, 'open', undefined);
-  const closed = since === undefined ? [] : await readPages(options, 'closed', since);
+  const pulls = new Map<number, Pull>();
+  for await (const page of pages(options, 'open')) for (const pull of page) pulls.set(pull.number, pull);
+  if (since !== undefined) {
+    const from = Date.parse(since);
+    await readClosed(options, memory, from);
+    for (const pull of [...memory.closed.values()].toSorted((a, b) => b.number - a.number)) {
+      // One that was closed once and is open again, or is closed between the two readings, counts as it was read first.
+      const late = Date.parse(pull.closed_at ?? pull.updated_at) < from;
+      if (!late && !pulls.has(pull.number)) pulls.set(pull.number, pull);
+    }
+  }
   const found: ForgeProposal[] = [];
-  const seen = new Set<number>();
-  for (const pull of [...open, ...closed]) {
-    const late = pull.closed_at && since !== undefined && Date.parse(pull.closed_at) < Date.parse(since);
-    // One that is closed between the two listings is in both.
-    if (!pull.head.ref.startsWith(prefix) || !isOurs(options, pull) || late || seen.has(pull.number)) continue;
-    seen.add(pull.number);
-    found.push(await proposalOf(options, pull));
+  for (const pull of pulls.values()) {
+    if (pull.head.ref.startsWith(prefix) && isOurs(options, pull)) found.push(await proposalOf(options, pull, memory));
   }
   return found;
 }
 
-async function readPages(
+/** Newest change first, down to one that is known as it is, or to the time asked for. */
+async function readClosed(options: GitHubForgeOptions, memory: PullMemory, from: number): Promise<void> {
+  const complete = memory.since !== undefined && memory.since <= from;
+  const read: Pull[] = [];
+  for await (const page of pages(options, 'closed')) {
+    read.push(...page);
+    const oldest = page.at(-1);
+    if (oldest === undefined || Date.parse(oldest.updated_at) < from) break;
+    if (complete && memory.closed.get(oldest.number)?.updated_at === oldest.updated_at) break;
+  }
+  // Kept only when all of it is read: half of a listing must not pass for a whole one.
+  for (const pull of read) memory.closed.set(pull.number, pull);
+  memory.since = Math.min(from, memory.since ?? from);
+}
+
+async function* pages(
   { client, owner, repository }: GitHubForgeOptions,
   state: 'open' | 'closed',
-  since: string | undefined,
-): Promise<readonly Pull[]> {
-  const pulls: Pull[] = [];
+): AsyncGenerator<readonly Pull[]> {
   for (let page = 1; ; page += 1) {
     const answer = await client.rest.pulls.list({
       owner,
@@ -77,10 +112,8 @@ async function readPages(
       page,
     });
     const read = readAnswer(pullsSchema, answer.data, `list the pull requests of ${owner}/${repository}`);
-    pulls.push(...read);
-    const oldest = read.at(-1);
-    if (oldest === undefined || read.length < pageSize) return pulls;
-    if (since !== undefined && Date.parse(oldest.updated_at) < Date.parse(since)) return pulls;
+    yield read;
+    if (read.length < pageSize) return;
   }
 }
 
@@ -90,7 +123,7 @@ function isOurs({ owner, repository }: GitHubForgeOptions, pull: Pull): boolean 
   return from === undefined || from.toLowerCase() === `${owner}/${repository}`.toLowerCase();
 }
 
-export async function proposalOf(options: GitHubForgeOptions, pull: Pull): Promise<ForgeProposal> {
+export async function proposalOf(options: GitHubForgeOptions, pull: Pull, memory: PullMemory): Promise<ForgeProposal> {
   const labels = pull.labels.map(({ name }) => name);
   const state = pull.merged_at ? 'merged' : pull.state;
   const byHand = state === 'closed' && !labels.includes(closedByUsLabel);
@@ -105,17 +138,21 @@ export async function proposalOf(options: GitHubForgeOptions, pull: Pull): Promi
     head: pull.head.sha,
     openedAt: pull.created_at,
     ...(pull.closed_at ? { closedAt: pull.closed_at } : {}),
-    ...(byHand ? { closedBy: await closerOf(options, pull.number) } : {}),
+    ...(byHand ? { closedBy: await closerOf(options, pull, memory) } : {}),
   };
 }
 
-async function closerOf({ client, owner, repository }: GitHubForgeOptions, number: number): Promise<string> {
-  try {
-    const answer = await client.rest.issues.get({ owner, repo: repository, issue_number: number });
-    const issue = readAnswer(issueSchema, answer.data, `read who closed pull request ${number}`);
-    return issue.closed_by?.login ?? 'someone';
-  } catch (thrown) {
-    if (statusOf(thrown) === 404 || statusOf(thrown) === 410) return 'someone';
-    throw thrown;
-  }
+async function closerOf(
+  { client, owner, repository }: GitHubForgeOptions,
+  { number, closed_at: closedAt }: Pull,
+  { closers }: PullMemory,
+): Promise<string> {
+  const key = `${number} ${closedAt ?? ''}`;
+  const known = closers.get(key);
+  if (known !== undefined) return known;
+  const answer = await client.rest.issues.get({ owner, repo: repository, issue_number: number });
+  const issue = readAnswer(issueSchema, answer.data, `read who closed pull request ${number}`);
+  const closer = issue.closed_by?.login ?? 'someone';
+  closers.set(key, closer);
+  return closer;
 }
