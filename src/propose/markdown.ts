@@ -1,12 +1,14 @@
 /**
- * Text from outside as one line of Markdown: it cannot make markup, mention people, refer to issues (GitHub closes those
- * that a body says it fixes), or end a table cell or comment.
+ * Text from outside as one line of Markdown: it cannot make markup, or end a table cell or comment. A space without width stands
+ * behind `@` and `#`: forges look for people to notify and issues to close in the finished text, where an entity is no help.
  */
 export function plain(text: string): string {
   return text
     .replace(/\s+/g, ' ')
     .trim()
-    .replace(/[&<>@#|[\]*_`~\\]/g, (character) => `&#${character.codePointAt(0)};`);
+    .replace(/[&<>|[\]*_`~\\@#]/g, (character) =>
+      character === '@' || character === '#' ? `${character}&#8203;` : `&#${character.codePointAt(0)};`,
+    );
 }
 
 /** Text from outside as code in a line. */

@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createGitHubClient } from '../../../src/adapters/github/client.ts';
+import { createGitHubForge } from '../../../src/adapters/github/forge.ts';
+import { createGitHubFake, type GitHubFake } from '../../../src/demo/fakes/github/github.ts';
+import type { FakeRepository } from '../../../src/demo/fakes/github/repository.ts';
+import type { Forge } from '../../../src/ports/forge.ts';
+import { readProposals } from '../../../src/propose/proposals.ts';
+import { propose, type Update } from '../../../src/propose/propose.ts';
+import { createManualClock, type ManualClock } from '../../fakes/manual-clock.ts';
+
+const always = '2000-01-01T00:00:00Z';
+
+let directory: string;
+let clock: ManualClock;
+let github: GitHubFake;
+let repository: FakeRepository;
+let base: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'regrow-github-forge-'));
+  clock = createManualClock('2026-11-01T12:00:00.000Z');
+  github = await createGitHubFake({ directory, clock, tokens: { secret: 'regrow-bot' } });
+  repository = await github.createRepository('box', 'os');
+  base = await repository.commit({ files: { 'jq.yaml': 'version: 1\n' }, message: 'first' });
+});
+afterEach(async () => {
+  await github.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function forge(token = 'secret'): Forge {
+  const client = createGitHubClient({ baseUrl: github.apiUrl, token, userAgent: 'regrow-test', throttle: false });
+  return createGitHubForge({ client, owner: 'box', repository: 'os', mainBranch: 'main' });
+}
+
+const update = (name: string, version: string): Update => ({
+  package: name,
+  version: `${version}-r0`,
+  base,
+  files: [{ path: `${name}.yaml`, text: `version: ${version}\n` }],
+  changes: [{ package: name, path: `${name}.yaml`, from: '1-r0', to: `${version}-r0`, why: 'newer' }],
+  because: `upstream released ${version}`,
+  urgency: 'normal',
+  fixes: [],
+  evidence: [],
+});
+
+describe('proposals on GitHub', () => {
+  it('read back as they were made, and take a newer version over', async () => {
+    const first = await propose({ forge: forge() }, update('jq', '2'));
+    expect(await readProposals(forge())).toEqual([first]);
+    expect(await propose({ forge: forge() }, update('jq', '2'))).toEqual(first);
+    const second = await propose({ forge: forge() }, update('jq', '3'));
+    expect(second).toMatchObject({ number: first.number, title: 'jq/3 package update' });
+    expect(await readProposals(forge())).toEqual([second]);
+    expect(repository.pulls()).toHaveLength(1);
+  });
+
+  it('cost no write when there is nothing to change', async () => {
+    await propose({ forge: forge() }, update('jq', '2'));
+    github.forget();
+    await propose({ forge: forge() }, update('jq', '2'));
+    expect(github.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+  });
+
+  it('are listed by reading only what changed since the last time', async () => {
+    const one = forge();
+    for (let index = 0; index < 3; index += 1) {
+      const { number } = await propose({ forge: one }, update(`p${index}`, '2'));
+      repository.closePull(number, 'ada');
+      clock.advance(1000);
+    }
+    expect(await one.list('regrow/', always)).toHaveLength(3);
+    github.forget();
+    const again = await one.list('regrow/', always);
+    expect(again.map(({ closedBy }) => closedBy)).toEqual(['ada', 'ada', 'ada']);
+    expect(github.requests.map(({ path }) => path.replace('/api/v3/repos/box/os', ''))).toEqual(['/pulls', '/pulls']);
+    const { number } = await propose({ forge: one }, update('p0', '3'));
+    expect(
+      (await one.list('regrow/', always)).filter(({ state }) => state === 'open').map((open) => open.number),
+    ).toEqual([number]);
+  });
+});
+
+describe('GitHub that does not do as it should', () => {
+  it('does not know the token', async () => {
+    await expect(forge('wrong').list('regrow/')).rejects.toMatchObject({ code: 'forge.unauthorized', retry: 'never' });
+  });
+
+  it('answers HTML with status 200', async () => {
+    github.faults.add({ path: '/pulls', does: { kind: 'html' } });
+    await expect(forge().list('regrow/')).rejects.toMatchObject({ code: 'upstream.answer-invalid', retry: 'later' });
+  });
+
+  it('is limited for longer than one waits', async () => {
+    github.faults.add({ path: '/pulls', does: { kind: 'secondary-rate-limit', retryAfter: 600 } });
+    await expect(forge().list('regrow/')).rejects.toMatchObject({ code: 'upstream.rate-limited', retryAfter: 600 });
+  });
+
+  it('is not there', async () => {
+    const client = createGitHubClient({ baseUrl: 'http://127.0.0.1:9', userAgent: 'regrow-test', throttle: false });
+    const away = createGitHubForge({ client, owner: 'box', repository: 'os', mainBranch: 'main' });
+    await expect(away.find('regrow/jq')).rejects.toMatchObject({ code: 'upstream.unreachable', retry: 'later' });
+  });
+
+  it('has no such repository', async () => {
+    const client = createGitHubClient({
+      baseUrl: github.apiUrl,
+      token: 'secret',
+      userAgent: 'regrow-test',
+      throttle: false,
+    });
+    const gone = createGitHubForge({ client, owner: 'box', repository: 'gone', mainBranch: 'main' });
+    await expect(gone.list('regrow/')).rejects.toMatchObject({ code: 'upstream.not-found' });
+  });
+
+  it('takes a pull request and loses the answer: there is still one', async () => {
+    github.faults.add({ path: /\/issues\/\d+\/labels/, does: { kind: 'status', status: 422 } });
+    await expect(propose({ forge: forge() }, update('jq', '2'))).rejects.toMatchObject({ code: 'forge.refused' });
+    const proposal = await propose({ forge: forge() }, update('jq', '2'));
+    expect(repository.pulls()).toHaveLength(1);
+    expect(await readProposals(forge())).toEqual([proposal]);
+    expect(proposal.labels).toEqual(['regrow', 'package-update']);
+  });
+});
