@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import { eventsText } from '../report/text.ts';
+import { type CliContext, type ReaderOptions, readerCommand, withReader } from './context.ts';
+import { parseLimit } from './queue.ts';
+
+interface EventsOptions extends ReaderOptions {
+  readonly package?: string;
+  readonly limit: number;
+}
+
+/** `regrow events`: what happened, newest first. */
+export function eventsCommand(context: CliContext): Command {
+  return readerCommand('events', 'what happened, newest first')
+    .option('--package <name>', 'to one package')
+    .option('--limit <number>', 'most events to list', parseLimit, 50)
+    .action((options: EventsOptions) =>
+      withReader(context, options, async (reader) => {
+        const about = options.package === undefined ? {} : { package: options.package };
+        const events = await reader.events({ ...about, limit: options.limit });
+        if (options.json === true) context.output.json({ events });
+        else context.output.write(eventsText(events, context.output.style));
+      }),
+    );
+}
+
+/** `regrow poke [PACKAGE]`: look now, not at the next round. */
+export function pokeCommand(context: CliContext): Command {
+  return readerCommand('poke', 'look now: at the source of one package, or at everything')
+    .argument('[package]', 'name of the recipe')
+    .action((name: string | undefined, options: ReaderOptions) =>
+      withReader(context, options, async (reader) => {
+        const asked = await reader.poke(name);
+        if (options.json === true) context.output.json({ asked });
+        else context.output.write(`asked for: ${asked.join(', ')}\n`);
+      }),
+    );
+}

@@ -1,0 +1,79 @@
+import { RegrowError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Ledger } from '../ports/ledger.ts';
+import { type Objects, stagingKey } from '../ports/objects.ts';
+import type { QueueView } from '../ports/queue.ts';
+import { explain } from '../report/explain.ts';
+import { gatherFacts } from '../report/facts.ts';
+import { readFreshness } from '../report/freshness.ts';
+import { readHistory } from '../report/history.ts';
+import { createRepositoryView } from '../report/repository.ts';
+import type { ReportSettings } from '../report/stage.ts';
+import { listPackages, listProposals, readStatus } from '../report/status.ts';
+import type { Reader } from './reader.ts';
+
+export interface LocalReaderOptions {
+  /** The state directory, for people. */
+  readonly where: string;
+  readonly ledger: Ledger;
+  readonly objects: Objects;
+  readonly clock: Clock;
+  readonly settings: ReportSettings;
+  readonly close: () => Promise<void>;
+}
+
+/** The queue is the daemon's own: without it there is nothing to see. */
+const noQueue: QueueView = { counts: async () => ({}), list: async () => [] };
+
+function stopped(what: string): RegrowError {
+  return new RegrowError('daemon.unreachable', `${what} needs a running daemon`, {
+    remedy: 'start it with `regrow run`, or say where it is with --server URL',
+  });
+}
+
+async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Reads what a stopped daemon left behind. It changes nothing there. */
+export function createLocalReader(options: LocalReaderOptions): Reader {
+  const { ledger, objects, clock, settings } = options;
+  const repository = createRepositoryView(objects);
+  const ports = { ledger, repository, queue: noQueue };
+  return {
+    where: options.where,
+    async status() {
+      const [packages, freshness] = await Promise.all([listPackages(ports, settings), readFreshness(ledger)]);
+      return readStatus({ ...ports, clock, conductor: async () => undefined }, settings, packages, freshness);
+    },
+    packages: () => listPackages(ports, settings),
+    async explain(name) {
+      const facts = await gatherFacts(ports, name);
+      if (facts === undefined) throw new RegrowError('request.not-found', `there is no package ${name}`);
+      return explain(facts, settings, clock.now().toISOString());
+    },
+    proposals: (state) => listProposals(ports, state),
+    async queue() {
+      throw stopped('the queue');
+    },
+    events: (filter) => readHistory(ledger, filter),
+    async log(buildKey, offset) {
+      let attempt = await ledger.get('build', `${buildKey}.1`);
+      if (attempt === undefined) throw new RegrowError('request.not-found', `there is no build ${buildKey}`);
+      for (let number = 2; ; number += 1) {
+        const later = await ledger.get('build', `${buildKey}.${number}`);
+        if (later === undefined) break;
+        attempt = later;
+      }
+      const object = await objects.stream(attempt.value.result?.log ?? stagingKey(buildKey, 'log'));
+      if (object === undefined) return undefined;
+      return { bytes: (await collect(object.body)).subarray(offset), ended: true };
+    },
+    async poke() {
+      throw stopped('asking for a look');
+    },
+    close: options.close,
+  };
+}

@@ -1,0 +1,41 @@
+import type { LedgerEvent } from '../model/event.ts';
+import type { Explanation } from '../model/explanation.ts';
+import type { QueueCounts, QueueJob } from '../model/queue.ts';
+import type { PackageRow, ProposalRow, Status } from '../model/status.ts';
+
+export type NumberedEvent = LedgerEvent & { readonly sequence: number };
+
+/** A piece of a build's log. */
+export interface LogPiece {
+  /** From the offset that was asked for; empty where there is nothing more yet. */
+  readonly bytes: Uint8Array;
+  /** Whether the build has ended, so that nothing more comes. */
+  readonly ended: boolean;
+}
+
+/**
+ * What commands read: from a running daemon, or, where none runs, from its state directory. Errors: request.not-found,
+ * request.invalid, request.refused, daemon.unreachable, queue.unreachable, ledger.failed.
+ */
+export interface Reader {
+  /** Where the answers come from, for people. */
+  readonly where: string;
+  status(): Promise<Status>;
+  packages(): Promise<readonly PackageRow[]>;
+  explain(name: string): Promise<Explanation>;
+  proposals(state: 'open' | 'all'): Promise<readonly ProposalRow[]>;
+  queue(limit: number): Promise<{
+    readonly queues: Readonly<Record<string, QueueCounts>>;
+    readonly jobs: readonly QueueJob[];
+  }>;
+  /** Newest first. */
+  events(filter: { readonly package?: string; readonly limit: number }): Promise<readonly NumberedEvent[]>;
+  /** Undefined while there is no log. `offset`: bytes. */
+  log(buildKey: string, offset: number): Promise<LogPiece | undefined>;
+  /** Asks the daemon to look now, at one package's source or at everything. Gives what was asked for. */
+  poke(name: string | undefined): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** How commands get one. `server`: what `--server` says, undefined where it was not given. */
+export type OpenReader = (server: string | undefined) => Promise<Reader>;
