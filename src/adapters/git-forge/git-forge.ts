@@ -4,7 +4,7 @@ import type { Exec } from '../../ports/exec.ts';
 import { type Forge, type ForgeProposal, isSealed, type ProposalText } from '../../ports/forge.ts';
 import { commitOn, conflict, mergeOf } from './commits.ts';
 import { createPlumbing, type RefChange } from './plumbing.ts';
-import { createRecords, openRef, type ProposalRecord, recordRef } from './records.ts';
+import { createRecords, openRef, type ProposalRecord } from './records.ts';
 import { addStatus } from './statuses.ts';
 
 export interface GitForgeOptions {
@@ -161,5 +161,3 @@ export function createGitForge(options: GitForgeOptions): Forge {
     },
   };
 }
-
-export { recordRef };

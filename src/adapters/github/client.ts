@@ -11,6 +11,8 @@ export interface GitHubClientOptions {
   readonly userAgent: string;
   /** False for a server of one's own that has no limits: GitHub asks for a second between writes. */
   readonly throttle?: boolean;
+  /** How often a request that the server failed is tried again, with a growing pause. Default 2. */
+  readonly retries?: number;
   readonly warn?: (message: string) => void;
 }
 
@@ -27,7 +29,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
     ...(options.token === undefined ? {} : { auth: options.token }),
     log: { debug: () => {}, info: () => {}, warn, error: warn },
     request: { fetch: fetchWithin(requestTimeout) },
-    retry: { doNotRetry: [304, 400, 401, 403, 404, 405, 409, 410, 422, 429, 451], retries: 2 },
+    retry: { doNotRetry: [304, 400, 401, 403, 404, 405, 409, 410, 422, 429, 451], retries: options.retries ?? 2 },
     throttle: {
       enabled: options.throttle ?? true,
       onRateLimit: wait,

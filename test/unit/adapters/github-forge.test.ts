@@ -32,7 +32,13 @@ afterEach(async () => {
 });
 
 function forge(token = 'secret'): Forge {
-  const client = createGitHubClient({ baseUrl: github.apiUrl, token, userAgent: 'regrow-test', throttle: false });
+  const client = createGitHubClient({
+    baseUrl: github.apiUrl,
+    token,
+    userAgent: 'regrow-test',
+    throttle: false,
+    retries: 0,
+  });
   return createGitHubForge({ client, owner: 'box', repository: 'os', mainBranch: 'main' });
 }
 
@@ -101,7 +107,12 @@ describe('GitHub that does not do as it should', () => {
   });
 
   it('is not there', async () => {
-    const client = createGitHubClient({ baseUrl: 'http://127.0.0.1:9', userAgent: 'regrow-test', throttle: false });
+    const client = createGitHubClient({
+      baseUrl: 'http://127.0.0.1:9',
+      userAgent: 'regrow-test',
+      throttle: false,
+      retries: 0,
+    });
     const away = createGitHubForge({ client, owner: 'box', repository: 'os', mainBranch: 'main' });
     await expect(away.find('regrow/jq')).rejects.toMatchObject({ code: 'upstream.unreachable', retry: 'later' });
   });
@@ -112,6 +123,7 @@ describe('GitHub that does not do as it should', () => {
       token: 'secret',
       userAgent: 'regrow-test',
       throttle: false,
+      retries: 0,
     });
     const gone = createGitHubForge({ client, owner: 'box', repository: 'gone', mainBranch: 'main' });
     await expect(gone.list('regrow/')).rejects.toMatchObject({ code: 'upstream.not-found' });
@@ -124,5 +136,66 @@ describe('GitHub that does not do as it should', () => {
     expect(repository.pulls()).toHaveLength(1);
     expect(await readProposals(forge())).toEqual([proposal]);
     expect(proposal.labels).toEqual(['regrow', 'package-update']);
+  });
+});
+
+describe('a branch that someone moves at the very moment', () => {
+  it('is left as they made it', async () => {
+    const client = createGitHubClient({
+      baseUrl: github.apiUrl,
+      token: 'secret',
+      userAgent: 'regrow-test',
+      throttle: false,
+      retries: 0,
+    });
+    const ours = createGitHubForge({ client, owner: 'box', repository: 'os', mainBranch: 'main' });
+    const { head } = await propose({ forge: ours }, update('jq', '2'));
+    let theirs = '';
+    client.hook.before('request', async ({ method, url }) => {
+      if (method !== 'PATCH' || !url.includes('/git/refs') || theirs !== '') return;
+      theirs = await repository.commit({ files: { 'jq.yaml': 'mine\n' }, message: 'mine', branch: 'regrow/jq' });
+    });
+    await expect(propose({ forge: ours }, update('jq', '3'))).rejects.toMatchObject({ code: 'forge.conflict' });
+    expect(theirs).not.toBe(head);
+    expect(await repository.resolve('refs/heads/regrow/jq')).toBe(theirs);
+  });
+
+  it('is made by someone else first', async () => {
+    const client = createGitHubClient({
+      baseUrl: github.apiUrl,
+      token: 'secret',
+      userAgent: 'regrow-test',
+      throttle: false,
+      retries: 0,
+    });
+    const ours = createGitHubForge({ client, owner: 'box', repository: 'os', mainBranch: 'main' });
+    let theirs = '';
+    client.hook.before('request', async ({ method, url }) => {
+      if (method !== 'POST' || !url.endsWith('/git/refs') || theirs !== '') return;
+      theirs = await repository.commit({ files: { 'jq.yaml': 'mine\n' }, message: 'mine', branch: 'regrow/jq' });
+    });
+    await expect(propose({ forge: ours }, update('jq', '2'))).rejects.toMatchObject({ code: 'forge.conflict' });
+    expect(await repository.resolve('refs/heads/regrow/jq')).toBe(theirs);
+  });
+
+  it('is written, and only the answer is lost', async () => {
+    const client = createGitHubClient({
+      baseUrl: github.apiUrl,
+      token: 'secret',
+      userAgent: 'regrow-test',
+      throttle: false,
+      retries: 0,
+    });
+    const ours = createGitHubForge({ client, owner: 'box', repository: 'os', mainBranch: 'main' });
+    let lost = false;
+    client.hook.after('request', async (_answer, { method, url }) => {
+      if (method !== 'POST' || !url.endsWith('/git/refs') || lost) return;
+      lost = true;
+      throw new Error('the connection was cut');
+    });
+    await expect(propose({ forge: ours }, update('jq', '2'))).rejects.toMatchObject({ code: 'upstream.unreachable' });
+    const proposal = await propose({ forge: ours }, update('jq', '2'));
+    expect(repository.pulls()).toHaveLength(1);
+    expect(await repository.resolve('refs/heads/regrow/jq')).toBe(proposal.head);
   });
 });

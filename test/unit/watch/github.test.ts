@@ -28,7 +28,7 @@ beforeEach(async () => {
   github = await createGitHubFake({ directory, clock });
   repository = await github.createRepository('jqlang', 'jq');
   await repository.commit({ files: { 'jq.c': 'int main;\n' }, message: 'first' });
-  const client = createGitHubClient({ baseUrl: github.apiUrl, userAgent: 'regrow-test', throttle: false });
+  const client = createGitHubClient({ baseUrl: github.apiUrl, userAgent: 'regrow-test', throttle: false, retries: 0 });
   ports = {
     releases: createGitHubReleases(client),
     http: createHttp({ userAgent: 'regrow-test' }),
