@@ -79,6 +79,7 @@ function createWorkspace(base: string, exec: Exec): Workspace {
         const path = await contained(relative).catch(() => undefined);
         return path !== undefined && (await lstat(path).catch(() => undefined)) !== undefined;
       }),
+    list: (relative) => guard(async () => (await readdir(await contained(relative))).sort()),
     walk: (relative) =>
       guard(async (): Promise<readonly TreeEntry[]> => {
         const path = await contained(relative);

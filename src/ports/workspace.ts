@@ -32,6 +32,8 @@ export interface Workspace {
   write(relative: string, content: Uint8Array | string, mode?: number): Promise<void>;
   read(relative: string): Promise<Uint8Array>;
   exists(relative: string): Promise<boolean>;
+  /** Names in a directory, sorted. */
+  list(relative: string): Promise<readonly string[]>;
   /** All entries below a directory, parents first, each directory's children sorted by name (bytewise); links not followed. */
   walk(relative: string): Promise<readonly TreeEntry[]>;
   /** Puts entries below a directory, never through a symlink to outside of it. */

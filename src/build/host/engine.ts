@@ -1,0 +1,280 @@
+import { RegrowError, toRegrowError } from '../../errors.ts';
+import {
+  type BuildFailure,
+  type BuildRequest,
+  type BuildResult,
+  buildResultSchema,
+  type TestResult,
+} from '../../model/build.ts';
+import { parseDependency } from '../../model/dependency.ts';
+import { createPipelineLibrary } from '../../model/recipe/pipeline.ts';
+import { parseRecipe, type Recipe } from '../../model/recipe/recipe.ts';
+import { resolveRecipe } from '../../model/recipe/resolve.ts';
+import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
+import { parseTarget } from '../../model/target.ts';
+import { stagingKey } from '../../ports/objects.ts';
+import type { Workspace } from '../../ports/workspace.ts';
+import type { PackagedTree } from '../packaging.ts';
+import { type BuildLog, createBuildLog } from './build-log.ts';
+import { writeConfiguration } from './configuration.ts';
+import { directories, type HostEngineContext } from './context.ts';
+import { buildFailure, isPassing } from './failure.ts';
+import { hostCommands } from './host-tools.ts';
+import { makeOutputDirectories, packageOutputs } from './outputs.ts';
+import { findRefusals, refuseUnless } from './refusals.ts';
+import { baseEnvironment, type EnvironmentPackage, makeRoot, readLocked } from './root.ts';
+import { createStepRunner, type StepRunner } from './step-runner.ts';
+import { runTest, writeFiles } from './test-run.ts';
+
+/** Part of every build key: raised when the same request gives other bytes than before. */
+export const hostEngineVersion = 1;
+
+/** What a build is known by. */
+export interface BuildNames {
+  readonly buildKey: string;
+  /** Digest of the build request. */
+  readonly request: string;
+}
+
+/**
+ * Builds and tests the packages of one recipe on the host's toolchain, each step in a sandbox without network, and leaves
+ * packages (unsigned), log and, last, `result.json` in staging. A build that fails is a result; a build that passed before
+ * is not run again. Throws what may pass by itself: aborted, sandbox.unavailable, storage.*, tool.missing, upstream.*
+ * that is worth another try.
+ */
+export async function runHostBuild(
+  context: HostEngineContext,
+  request: BuildRequest,
+  names: BuildNames,
+  signal: AbortSignal,
+): Promise<BuildResult> {
+  const earlier = await readPassed(context, names.buildKey);
+  if (earlier !== undefined) return earlier;
+  const started = context.clock.now().getTime();
+  const log = createBuildLog(context.limits.outputLimit, (text) => context.onLog?.(names.buildKey, text));
+  const build: RunningBuild = { request, context, log, signal, step: undefined };
+  let packages: readonly PackagedTree[] = [];
+  let tests: readonly TestResult[] = [];
+  let failure: BuildFailure | undefined;
+  try {
+    ({ packages, tests } = await run(build));
+    failure = tests.find((test) => test.outcome === 'failed')?.failure;
+  } catch (thrown) {
+    const error = toRegrowError(thrown, { package: request.package });
+    log.say(`failed: ${error.message}${error.remedy === undefined ? '' : `; ${error.remedy}`}`);
+    if (isPassing(error)) throw error;
+    failure = buildFailure(error, build.step?.(), log.tail(30));
+  }
+  const kept = failure === undefined ? packages : [];
+  const result: BuildResult = {
+    schema: 1,
+    buildKey: names.buildKey,
+    request: names.request,
+    outcome: failure === undefined ? 'passed' : 'failed',
+    artifacts: kept.map(({ artifact }) => artifact),
+    tests: [...tests],
+    ...(failure === undefined ? {} : { failure }),
+    log: stagingKey(names.buildKey, 'log'),
+    milliseconds: context.clock.now().getTime() - started,
+    builder: context.builder,
+  };
+  await leave(context, result, kept, log);
+  return result;
+}
+
+interface RunningBuild {
+  readonly request: BuildRequest;
+  readonly context: HostEngineContext;
+  readonly log: BuildLog;
+  readonly signal: AbortSignal;
+  /** The step that is running; for the failure. */
+  step: (() => string | undefined) | undefined;
+}
+
+interface Outcome {
+  readonly packages: readonly PackagedTree[];
+  readonly tests: readonly TestResult[];
+}
+
+async function run(build: RunningBuild): Promise<Outcome> {
+  const { request, context, log } = build;
+  const target = parseTarget(request.target);
+  log.say(`${request.package} ${request.version}-r${request.epoch} for ${request.target}`);
+  const { recipe } = parseRecipe(request.recipe.path, request.recipe.text);
+  const pipelines = createPipelineLibrary(new Map(Object.entries(request.pipelines)));
+  const resolved = resolveRecipe(recipe, { target, pipelines, file: request.recipe.path });
+  checkRequest(request, resolved);
+  refuseUnless(findRefusals({ recipe, resolved, target, hostArch: context.arch }), {
+    package: resolved.name,
+    file: request.recipe.path,
+  });
+  const environment = await readLocked(context.objects, request.environment.packages);
+  checkEnvironment(request, resolved, environment, context);
+
+  const workspace = await context.workspaces.create(`${resolved.name}-${request.target}`);
+  try {
+    await makeRoot(workspace, directories.root, environment, target.libc);
+    await checkHost(workspace, request, context);
+    const packages = await buildPackages(build, { recipe, resolved, environment, workspace });
+    // The tests have roots of their own; what the build used is not needed any more.
+    await workspace.remove(directories.root);
+    await workspace.remove(directories.build);
+    const tests: TestResult[] = [];
+    for (const one of resolved.packages) {
+      const test = one.test;
+      tests.push(
+        test === undefined || test.steps.length === 0
+          ? { package: one.name, outcome: 'none' }
+          : await runTest(
+              { request, package: one, test, built: packages, workspace, log, signal: build.signal },
+              context,
+            ),
+      );
+    }
+    return { packages, tests };
+  } finally {
+    await workspace.dispose();
+  }
+}
+
+interface BuildPlace {
+  readonly recipe: Recipe;
+  readonly resolved: ResolvedRecipe;
+  readonly environment: readonly EnvironmentPackage[];
+  readonly workspace: Workspace;
+}
+
+async function buildPackages(build: RunningBuild, place: BuildPlace): Promise<readonly PackagedTree[]> {
+  const { request, context, log, signal } = build;
+  const { recipe, resolved, environment, workspace } = place;
+  const { libc } = parseTarget(request.target);
+  log.say(
+    `environment: ${environment.map(({ apk }) => `${apk.info.name} ${apk.info.version}`).join(', ') || 'no packages'}`,
+  );
+  log.say(`from the host: ${request.environment.host.join(', ') || 'nothing'}`);
+  await writeFiles(workspace, directories.build, request);
+  await makeOutputDirectories(workspace, resolved);
+  const runner: StepRunner = await createStepRunner(
+    {
+      workspace,
+      root: directories.root,
+      build: directories.build,
+      script: directories.script,
+      package: resolved.name,
+      environment: { ...baseEnvironment(libc, request.recorded.sourceDateEpoch), ...resolved.environment.variables },
+      log,
+      signal,
+    },
+    context,
+  );
+  const compiler = await runner.ask('cc --version');
+  if (compiler !== undefined) log.say(`compiler: ${compiler}`);
+  build.step = runner.current;
+  for (const one of resolved.packages) await runner.run(one.steps, {});
+  build.step = () => 'package';
+
+  const perl = environment.find(({ name }) => name === 'perl')?.apk.info.version;
+  const packages = await packageOutputs(workspace, {
+    request,
+    resolved,
+    configuration: writeConfiguration(recipe, request),
+    perlVersion: perl?.split('.').slice(0, 2).join('.'),
+    provenance: {
+      distribution: context.distribution,
+      recipe: {
+        path: request.recipe.path,
+        commit: request.recorded.commit,
+        ...(context.recipeRepository === undefined ? {} : { repository: context.recipeRepository }),
+      },
+      sources: runner.sources(),
+      tools: [`regrow-host ${hostEngineVersion}`, ...(compiler === undefined ? [] : [compiler])],
+    },
+  });
+  for (const { artifact } of packages) {
+    log.say(`made ${artifact.info.name}-${artifact.info.version}.apk, ${artifact.bytes} bytes, ${artifact.checksum}`);
+  }
+  return packages;
+}
+
+/** The request says what it is for, and the recipe in it says so too; anything else was put together wrongly. */
+function checkRequest(request: BuildRequest, resolved: ResolvedRecipe): void {
+  const asked = `${request.package} ${request.version}-r${request.epoch}`;
+  if (asked === `${resolved.name} ${resolved.fullVersion}` && request.engineVersion === hostEngineVersion) return;
+  throw new RegrowError(
+    'build.refused',
+    `the request is for ${asked} by engine version ${request.engineVersion}; its recipe is ${resolved.name} ${resolved.fullVersion}, and this is engine version ${hostEngineVersion}`,
+    { package: request.package, remedy: 'run the same version of regrow on all machines' },
+  );
+}
+
+/** Everything that the recipe asks for is locked, from the host or from the repository. */
+function checkEnvironment(
+  request: BuildRequest,
+  resolved: ResolvedRecipe,
+  environment: readonly EnvironmentPackage[],
+  context: HostEngineContext,
+): void {
+  const where = { package: resolved.name, file: request.recipe.path };
+  const own = new Set(environment.flatMap(({ apk }) => [apk.info.name, ...apk.info.provides.map(nameOf)]));
+  const host = new Set(request.environment.host);
+  const missing = resolved.environment.packages.filter((text) => {
+    const { name, conflict } = parseDependency(text);
+    return !conflict && !own.has(name) && !host.has(name);
+  });
+  const unknown = [...host].filter((name) => !Object.hasOwn(context.hostTools, name));
+  refuseUnless(
+    [...missing, ...unknown].map((name) => ({
+      field: 'environment.contents.packages',
+      what: `${name} is neither in the repository nor a tool of this machine`,
+      remedy: 'add a recipe for it, map it to commands under build.hostTools, or build it with engine: melange',
+    })),
+    where,
+  );
+}
+
+function nameOf(provide: string): string {
+  return provide.split(/[=<>~]/, 1)[0] ?? provide;
+}
+
+/** The commands that host packages stand for are really there. */
+async function checkHost(workspace: Workspace, request: BuildRequest, context: HostEngineContext): Promise<void> {
+  const { libc } = parseTarget(request.target);
+  const missing: string[] = [];
+  for (const command of hostCommands(context.hostTools, request.environment.host, libc)) {
+    const paths = [`${directories.root}/usr/bin/${command}`, `${directories.root}/usr/sbin/${command}`];
+    const found = await Promise.all(paths.map((path) => workspace.exists(path)));
+    if (!found.includes(true)) missing.push(command);
+  }
+  if (missing.length === 0) return;
+  throw new RegrowError(
+    'tool.missing',
+    `${request.package} needs commands that this machine lacks: ${missing.join(', ')}`,
+    {
+      package: request.package,
+      field: 'environment.contents.packages',
+      retry: 'later',
+      remedy: 'install them on the builder (apt install build-essential covers most, musl-tools the musl compiler)',
+    },
+  );
+}
+
+async function readPassed(context: HostEngineContext, buildKey: string): Promise<BuildResult | undefined> {
+  const object = await context.objects.get(stagingKey(buildKey, 'result.json'));
+  if (object === undefined) return undefined;
+  const parsed = buildResultSchema.safeParse(JSON.parse(new TextDecoder().decode(object.bytes)));
+  return parsed.success && parsed.data.outcome === 'passed' ? parsed.data : undefined;
+}
+
+/** Packages and log first; `result.json` says that all the rest is there. */
+async function leave(
+  context: HostEngineContext,
+  result: BuildResult,
+  packages: readonly PackagedTree[],
+  log: BuildLog,
+): Promise<void> {
+  for (const { artifact, bytes } of packages) {
+    await context.objects.put(stagingKey(result.buildKey, `${artifact.info.name}-${artifact.info.version}.apk`), bytes);
+  }
+  await context.objects.put(result.log, log.bytes());
+  await context.objects.put(stagingKey(result.buildKey, 'result.json'), Buffer.from(JSON.stringify(result)));
+}

@@ -1,0 +1,107 @@
+import { RegrowError } from '../../errors.ts';
+import { type Apk, readApk } from '../../formats/apk.ts';
+import type { LockedPackage } from '../../model/build.ts';
+import { sha256 } from '../../model/canonical.ts';
+import type { Libc } from '../../model/target.ts';
+import type { Objects } from '../../ports/objects.ts';
+import type { UnpackEntry, Workspace } from '../../ports/workspace.ts';
+
+/** The user that every step runs as; so melange has it. */
+const passwd =
+  'root:x:0:0:root:/root:/bin/sh\nbuild:x:1000:1000:build:/home/build:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n';
+const group = 'root:x:0:\nbuild:x:1000:build\nnobody:x:65534:\n';
+
+const link = (path: string, target: string): UnpackEntry => ({ path, type: 'symlink', mode: 0o777, link: target });
+const directory = (path: string, mode = 0o755): UnpackEntry => ({ path, type: 'directory', mode });
+const file = (path: string, text: string): UnpackEntry => ({
+  path,
+  type: 'file',
+  mode: 0o644,
+  content: Buffer.from(text),
+});
+
+/** The root as it is before any package: one merged `/usr`, mount points, and the users. */
+const skeleton: readonly UnpackEntry[] = [
+  ...['bin', 'sbin', 'lib', 'lib64', 'libexec', 'share', 'include'].map((name) => directory(`usr/${name}`)),
+  ...['bin', 'sbin', 'lib', 'lib64'].map((name) => link(name, `usr/${name}`)),
+  ...['dev', 'etc', 'home', 'home/build', 'opt', 'proc', 'root', 'run', 'run/regrow', 'srv', 'sys', 'var'].map((name) =>
+    directory(name),
+  ),
+  directory('tmp', 0o1777),
+  ...['var/cache', 'var/lib', 'var/log'].map((name) => directory(name)),
+  directory('var/tmp', 0o1777),
+  file('etc/passwd', passwd),
+  file('etc/group', group),
+  file('etc/hosts', '127.0.0.1 localhost\n::1 localhost\n'),
+];
+
+/** A package of an environment, read. */
+export interface EnvironmentPackage {
+  readonly name: string;
+  readonly apk: Apk;
+}
+
+/**
+ * Reads the locked packages from the object store. Errors: repository.corrupt when one is missing or is not what it was
+ * locked to, package.malformed.
+ */
+export async function readLocked(
+  objects: Objects,
+  locked: readonly LockedPackage[],
+): Promise<readonly EnvironmentPackage[]> {
+  const packages: EnvironmentPackage[] = [];
+  for (const { name, version, key, digest, checksum } of locked) {
+    const object = await objects.get(key);
+    const found = object === undefined ? undefined : sha256(object.bytes);
+    if (object === undefined || found !== digest) {
+      const problem = found === undefined ? 'is not in the object store' : `has digest ${found}, not ${digest}`;
+      throw new RegrowError('repository.corrupt', `${name} ${version} of the build environment ${problem} (${key})`, {
+        package: name,
+        remedy: 'nothing to do: the next reconcile locks the environment again; regrow verify says what is broken',
+      });
+    }
+    const apk = readApk(object.bytes);
+    if (apk.info.name !== name || apk.info.version !== version || apk.checksum !== checksum) {
+      throw new RegrowError(
+        'repository.corrupt',
+        `${key} is ${apk.info.name} ${apk.info.version}, not ${name} ${version}`,
+        {
+          package: name,
+        },
+      );
+    }
+    packages.push({ name, apk });
+  }
+  return packages;
+}
+
+/** Makes a root at `relative`: packages sorted by name, later files over earlier ones, then the host in the gaps. */
+export async function makeRoot(
+  workspace: Workspace,
+  relative: string,
+  packages: readonly EnvironmentPackage[],
+  libc: Libc,
+): Promise<void> {
+  await workspace.unpack(relative, skeleton);
+  for (const { apk } of packages) await workspace.unpack(relative, apk.entries());
+  await workspace.mergeHost(relative, libc);
+}
+
+/** The environment variables that every step begins with. */
+export function baseEnvironment(libc: Libc, sourceDateEpoch: number): Readonly<Record<string, string>> {
+  return {
+    HOME: '/home/build',
+    USER: 'build',
+    LOGNAME: 'build',
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    LANG: 'C.UTF-8',
+    LC_ALL: 'C.UTF-8',
+    TZ: 'UTC',
+    SOURCE_DATE_EPOCH: String(sourceDateEpoch),
+    // Our own libraries before those that the host has under the same name, and no pkg-config file of the host.
+    LIBRARY_PATH: '/usr/lib',
+    PKG_CONFIG_LIBDIR: '/usr/lib/pkgconfig:/usr/share/pkgconfig',
+    // musl-gcc looks into its own folder alone.
+    ...(libc === 'musl' ? { CC: 'musl-gcc', C_INCLUDE_PATH: '/usr/include' } : {}),
+  };
+}
