@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { RegrowError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
-/** Where Redis is: `redis://`, `rediss://` with everything in it, or the path of a unix socket. */
+/** Where Redis is: `redis://`, `rediss://` with everything in it, `unix:///path`; or the path of a unix socket. */
 export type RedisAddress = { readonly url: string } | { readonly socket: string };
 
 export interface RedisOpenOptions {
@@ -19,6 +19,13 @@ export function addressText(address: RedisAddress): string {
   return `${url.protocol}//${url.host}${url.pathname}`;
 }
 
+function socketOf(address: RedisAddress): string | undefined {
+  if ('socket' in address) return address.socket;
+  if (!URL.canParse(address.url)) return undefined;
+  const url = new URL(address.url);
+  return url.protocol === 'unix:' ? decodeURIComponent(url.pathname) : undefined;
+}
+
 /**
  * A connection that comes back by itself and never throws out of nowhere: that Redis is gone, and that it is there again,
  * is each logged once.
@@ -30,8 +37,11 @@ export function openRedis(address: RedisAddress, options: RedisOpenOptions): Red
     maxRetriesPerRequest: options.patient ? null : 1,
     ...(options.patient ? {} : { commandTimeout: 15_000 }),
   };
+  const socket = socketOf(address);
   const redis =
-    'socket' in address ? new Redis({ ...settings, path: address.socket }) : new Redis(address.url, settings);
+    socket === undefined && 'url' in address
+      ? new Redis(address.url, settings)
+      : new Redis({ ...settings, path: socket ?? '' });
   let gone = false;
   redis.on('error', (error: Error) => {
     if (gone) return;

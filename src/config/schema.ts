@@ -1,0 +1,193 @@
+import { z } from 'zod';
+import { policySchema } from '../model/policy.ts';
+import { targetNameSchema } from '../model/target.ts';
+
+/**
+ * Every option. Each has a description that says what it is, in which unit, and what happens without it; config/schema.json
+ * and the table in docs/configuration.md are made from here. Secrets are no options: see secrets.ts.
+ */
+const minutes = z.number().positive().max(44_640);
+const url = z.url({ protocol: /^https?$/ });
+const path = z.string().min(1);
+const count = z.number().int().positive();
+const tokenFile = path.optional();
+
+const forge = z
+  .strictObject({
+    kind: z
+      .enum(['git', 'github'])
+      .default('git')
+      .describe('Where proposals are made: `git` is a bare repository, without pull requests; `github` is GitHub'),
+    repository: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'The repository of the recipes: `OWNER/NAME` on GitHub, the path of a bare repository otherwise. Default: `recipes.git` in the state directory',
+      ),
+    baseUrl: url
+      .optional()
+      .describe('The API of a GitHub Enterprise server, `https://HOST/api/v3`. Default: github.com'),
+    webUrl: url.optional().describe('Where people see the repository, for links. Default: worked out from the API'),
+    mainBranch: z.string().min(1).default('main').describe('The branch that is published'),
+    mergeGreen: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether a proposal that is built and verified for every target merges by itself. Default: yes with `git`, no with `github`',
+      ),
+    tokenFile: tokenFile.describe('File that holds the token for GitHub: contents and pull requests, read and write'),
+  })
+  .superRefine((value, context) => {
+    if (value.kind === 'github' && !/^[\w.-]+\/[\w.-]+$/.test(value.repository ?? '')) {
+      context.addIssue({ code: 'custom', path: ['repository'], message: 'must be OWNER/NAME with `kind: github`' });
+    }
+  });
+
+const feed = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]*$/)
+    .describe('What it is called here: lower-case letters, digits and dashes'),
+  kind: z.enum(['osv']).default('osv').describe('The form of its records'),
+  url: z
+    .string()
+    .min(1)
+    .describe(
+      'Base of a bucket (`BASE/ECOSYSTEM/modified_id.csv`), or one `.jsonl` or `.jsonl.gz` file of records, by http(s) or as a path',
+    ),
+  ecosystems: z.array(z.string().min(1)).default([]).describe('Folders of the bucket that are read: `Go`, `GIT`'),
+  interval: minutes.default(60).describe('Minutes between two looks'),
+});
+
+export const configSchema = z.strictObject({
+  stateDirectory: path
+    .default('.regrow')
+    .describe('Folder for everything that regrow keeps. Paths are relative to the working directory'),
+  logLevel: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('The least important lines that are logged'),
+  redis: z
+    .strictObject({
+      url: z
+        .url({ protocol: /^(rediss?|unix)$/ })
+        .refine((value) => !URL.canParse(value) || new URL(value).password === '', {
+          error: 'a password does not belong into this file: put the whole URL into REGROW_REDIS_URL',
+        })
+        .optional()
+        .describe(
+          'Redis or Valkey: `redis://`, `rediss://`, or `unix:///path`; one with a password belongs into REGROW_REDIS_URL. Without: a private redis-server',
+        ),
+      prefix: z
+        .string()
+        .regex(/^[\w-]+$/)
+        .default('regrow')
+        .describe('In front of every key, so that several distributions can share a Redis'),
+    })
+    .prefault({}),
+  forge: forge.prefault({}),
+  recipes: z
+    .strictObject({
+      path: path.default('.').describe('Folder of the repository that holds the recipes and `pipelines/`'),
+    })
+    .prefault({}),
+  images: z
+    .strictObject({
+      path: path.default('images').describe('Folder of the repository that holds the image definitions'),
+    })
+    .prefault({}),
+  targets: z
+    .array(targetNameSchema)
+    .min(1)
+    .default(['x86_64-gnu'])
+    .describe('What is built for: architecture and C library, `x86_64-gnu`, `aarch64-musl`'),
+  watch: z
+    .strictObject({
+      interval: minutes.default(30).describe('Minutes between two looks at the same upstream'),
+      githubBaseUrl: url.optional().describe('The API that upstreams on GitHub are asked at. Default: github.com'),
+      concurrency: count.max(64).default(4).describe('How many upstreams are asked at the same time'),
+      tokenFile: tokenFile.describe(
+        'File that holds a token that may only read, for asking upstreams on GitHub: 60 questions an hour without one',
+      ),
+    })
+    .prefault({}),
+  advisories: z.array(feed).default([]).describe('Feeds of known vulnerabilities'),
+  policy: policySchema.prefault({}),
+  sources: z
+    .strictObject({
+      rewrite: z
+        .array(
+          z.strictObject({
+            from: z.string().min(1).describe('Start of a URL as recipes have it'),
+            to: z.string().describe('What stands in its place'),
+          }),
+        )
+        .default([])
+        .describe('Mirrors, for downloads and for git'),
+      limitBytes: count.default(2 * 1024 ** 3).describe('Most bytes of one download'),
+    })
+    .prefault({}),
+  build: z
+    .strictObject({
+      engine: z.enum(['host']).default('host').describe('What runs recipes: `host` uses the tools of this machine'),
+      concurrency: count.max(256).default(2).describe('Builds at the same time, for each target'),
+      stepTimeout: z.number().positive().default(3600).describe('Seconds that one step of a recipe may take'),
+      outputLimit: count.default(64 * 1024 ** 2).describe('Most bytes that a build may print before it is ended'),
+      hostTools: z
+        .record(z.string(), z.array(z.string().min(1)))
+        .default({})
+        .describe('By package that recipes ask for: the commands of this machine that stand in for it'),
+    })
+    .prefault({}),
+  publish: z
+    .strictObject({
+      keepGenerations: count.default(20).describe('Older generations of the repository that one can go back to'),
+      keepVersions: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(0)
+        .describe('Versions of a package that stay published, the newest first; 0 keeps all'),
+      keyName: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]*$/)
+        .default('regrow')
+        .describe('Name of the signing key: `NAME.rsa.pub` in /etc/apk/keys of those who install'),
+    })
+    .prefault({}),
+  api: z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1').describe('Address that is listened at'),
+      port: z.number().int().min(0).max(65_535).default(7420).describe('Port; 0 takes any that is free'),
+      publicUrl: url.optional().describe('Where people reach it, for links in proposals'),
+      title: z.string().min(1).default('regrow').describe('Name of the distribution, on its page'),
+      bullBoard: z.boolean().default(false).describe('Whether the raw queues are shown under /queues'),
+      tokenFile: tokenFile.describe(
+        'File that holds the token that asking for work takes. Without: only from this machine',
+      ),
+    })
+    .prefault({}),
+  reconcile: z
+    .strictObject({
+      interval: minutes.default(5).describe('Minutes between two comparisons of what should be with what is'),
+    })
+    .prefault({}),
+  shutdown: z
+    .strictObject({
+      grace: z.number().nonnegative().default(60).describe('Seconds that running jobs have to end when regrow stops'),
+    })
+    .prefault({}),
+});
+
+/** What a file may say. */
+export type ConfigInput = z.input<typeof configSchema>;
+type Parsed = z.output<typeof configSchema>;
+
+/** The configuration as the roles read it: complete, paths absolute. */
+export type Config = Omit<Parsed, 'forge'> & {
+  readonly forge: Omit<Parsed['forge'], 'repository' | 'mergeGreen'> & {
+    readonly repository: string;
+    readonly mergeGreen: boolean;
+  };
+};

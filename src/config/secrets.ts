@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { RegrowError } from '../errors.ts';
+import type { Config } from './schema.ts';
+
+/** Secrets come from the environment or from files, never from the configuration file. */
+export interface Secrets {
+  /** Writes to the forge: the conductor's alone. */
+  readonly forgeToken?: string;
+  /** Reads upstreams: the poller's. */
+  readonly watchToken?: string;
+  /** Lets callers of the api ask for work. */
+  readonly apiToken?: string;
+  /** With its password; before `redis.url`. */
+  readonly redisUrl?: string;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+function readSecretFile(file: string, from: string): string {
+  try {
+    const value = readFileSync(file, 'utf8').trim();
+    if (value !== '') return value;
+  } catch (cause) {
+    throw new RegrowError('config.invalid', `${from}: ${file} cannot be read`, {
+      file,
+      field: from,
+      cause,
+      remedy: 'make it readable for the user that regrow runs as',
+    });
+  }
+  throw new RegrowError('config.invalid', `${from}: ${file} is empty`, {
+    file,
+    field: from,
+    remedy: 'put the secret into it, and nothing else',
+  });
+}
+
+/** `NAME`, else the file that `NAME_FILE` names, else the file of the option. */
+function secret(environment: Environment, name: string, option: string, file: string | undefined, cwd: string) {
+  const value = environment[name]?.trim();
+  if (value !== undefined && value !== '') return value;
+  const named = environment[`${name}_FILE`];
+  if (named !== undefined && named !== '') return readSecretFile(resolve(cwd, named), `${name}_FILE`);
+  return file === undefined ? undefined : readSecretFile(file, option);
+}
+
+/** The variables that are read, for the documentation. */
+export const secretVariables = [
+  ['REGROW_FORGE_TOKEN', 'forge.tokenFile', 'the token for the forge'],
+  ['REGROW_WATCH_TOKEN', 'watch.tokenFile', 'a token that may only read, for asking upstreams on GitHub'],
+  ['REGROW_API_TOKEN', 'api.tokenFile', 'the token that asking for work over the api takes'],
+  ['REGROW_REDIS_URL', 'redis.url', 'where Redis is, with its password'],
+] as const;
+
+export function readSecrets(config: Config, environment: Environment, cwd: string): Secrets {
+  const forgeToken = secret(environment, 'REGROW_FORGE_TOKEN', 'forge.tokenFile', config.forge.tokenFile, cwd);
+  const watchToken = secret(environment, 'REGROW_WATCH_TOKEN', 'watch.tokenFile', config.watch.tokenFile, cwd);
+  const apiToken = secret(environment, 'REGROW_API_TOKEN', 'api.tokenFile', config.api.tokenFile, cwd);
+  const redisUrl = secret(environment, 'REGROW_REDIS_URL', 'redis.url', undefined, cwd);
+  return {
+    ...(forgeToken === undefined ? {} : { forgeToken }),
+    ...(watchToken === undefined ? {} : { watchToken }),
+    ...(apiToken === undefined ? {} : { apiToken }),
+    ...(redisUrl === undefined ? {} : { redisUrl }),
+  };
+}

@@ -1,0 +1,155 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type LoadedConfig, loadConfig, secretValues } from '../../../src/config/load.ts';
+import { RegrowError } from '../../../src/errors.ts';
+
+const configFolder = fileURLToPath(new URL('../../../config/', import.meta.url));
+let cwd = '';
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'regrow-config-'));
+});
+afterEach(() => {
+  rmSync(cwd, { recursive: true });
+});
+
+function load(text: string, environment: Record<string, string> = {}): LoadedConfig {
+  writeFileSync(join(cwd, 'regrow.yaml'), text);
+  return loadConfig({ environment, cwd });
+}
+
+function errorOf(work: () => unknown): RegrowError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof RegrowError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('loading the configuration', () => {
+  test('without a file, every option has its default, below the working directory', () => {
+    const { config, file, secrets } = loadConfig({ environment: {}, cwd });
+    expect(file).toBeUndefined();
+    expect(secrets).toEqual({});
+    expect(config).toMatchObject({
+      stateDirectory: join(cwd, '.regrow'),
+      targets: ['x86_64-gnu'],
+      forge: { kind: 'git', repository: join(cwd, '.regrow', 'recipes.git'), mergeGreen: true },
+      api: { host: '127.0.0.1' },
+    });
+  });
+
+  test('config/default.yaml says what the defaults are', () => {
+    const written = loadConfig({ file: join(configFolder, 'default.yaml'), environment: {}, cwd });
+    expect(written.config).toEqual(loadConfig({ environment: {}, cwd }).config);
+  });
+
+  test('an empty file is a configuration', () => {
+    expect(load('# nothing\n').config).toEqual(loadConfig({ environment: {}, cwd, file: 'regrow.yaml' }).config);
+  });
+
+  const examples = readdirSync(join(configFolder, 'examples'));
+  test('there are examples', () => {
+    expect(examples.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test.each(examples)('the example %s loads', (name) => {
+    // The files that it names are on another machine; variables stand before them.
+    const environment = { REGROW_FORGE_TOKEN: 'f', REGROW_API_TOKEN: 'a', REGROW_WATCH_TOKEN: 'w' };
+    const { config } = loadConfig({ file: join(configFolder, 'examples', name), environment, cwd });
+    expect(config.targets.length).toBeGreaterThan(0);
+  });
+
+  test('proposals merge by themselves on a bare repository, on GitHub only when asked to', () => {
+    expect(load('forge: { kind: github, repository: a/b }').config.forge).toMatchObject({
+      repository: 'a/b',
+      mergeGreen: false,
+    });
+    expect(load('forge: { kind: github, repository: a/b, mergeGreen: true }').config.forge.mergeGreen).toBe(true);
+    expect(load('forge: { mergeGreen: false }').config.forge.mergeGreen).toBe(false);
+  });
+
+  test('the file is the one that is named, else that of REGROW_CONFIG, else regrow.yaml', () => {
+    writeFileSync(join(cwd, 'a.yaml'), 'logLevel: debug');
+    writeFileSync(join(cwd, 'b.yaml'), 'logLevel: warn');
+    const environment = { REGROW_CONFIG: 'a.yaml' };
+    expect(loadConfig({ environment, cwd }).config.logLevel).toBe('debug');
+    expect(loadConfig({ environment, cwd, file: 'b.yaml' }).config.logLevel).toBe('warn');
+    expect(load('logLevel: error').config.logLevel).toBe('error');
+    expect(errorOf(() => loadConfig({ environment, cwd, file: 'none.yaml' }))).toMatchObject({
+      code: 'config.invalid',
+      where: { file: join(cwd, 'none.yaml') },
+    });
+  });
+
+  test.each([
+    [
+      'an option that is none',
+      'watch:\n  intervall: 5\n',
+      'watch.intervall',
+      2,
+      'allowed here: interval, githubBaseUrl',
+    ],
+    ['a value that is none of those allowed', 'logLevel: loud\n', 'logLevel', 1, 'fatal, error, warn'],
+    ['a version that YAML reads as a number', 'policy:\n  pin:\n    jq: 1.10\n', 'policy.pin.jq', 3, 'quotes'],
+    ['a target that is none', 'targets:\n  - x86_64-gnu\n  - z80-gnu\n', 'targets[1]', 3, ''],
+    ['a wrong type', 'api:\n  port: many\n', 'api.port', 2, 'a number'],
+    ['a number that is too large', 'api:\n  port: 70000\n', 'api.port', 2, '65535'],
+    ['an entry without its name', 'advisories:\n  - url: https://x.example\n', 'advisories[0].name', 2, 'a text'],
+    ['GitHub without a repository', 'forge:\n  kind: github\n', 'forge.repository', 2, 'OWNER/NAME'],
+    ['a token in the file', 'forge:\n  token: ghp_x\n', 'forge.token', 2, 'REGROW_FORGE_TOKEN'],
+    ['a password in the file', 'redis:\n  url: redis://u:p@h:1\n', 'redis.url', 2, 'REGROW_REDIS_URL'],
+    ['a list for a file', '- a\n', '', undefined, 'a mapping'],
+  ])('%s is refused with file, line, option and what is allowed', (_what, text, field, line, allowed) => {
+    const error = errorOf(() => load(text));
+    expect(error).toMatchObject({ code: 'config.invalid', retry: 'never' });
+    expect(error.where).toEqual({ file: join(cwd, 'regrow.yaml'), field, ...(line === undefined ? {} : { line }) });
+    expect(error.message).toContain(`${join(cwd, 'regrow.yaml')}${line === undefined ? '' : `:${line}`}: ${field}`);
+    expect(error.message).toContain(allowed);
+    expect(error.remedy).toBeDefined();
+  });
+
+  test('every mistake is named at once', () => {
+    const error = errorOf(() => load('logLevel: loud\napi: { port: x, prot: 1 }\n'));
+    expect(error.message.split('\n')).toHaveLength(3);
+  });
+
+  test('what is not YAML is refused with its line', () => {
+    const error = errorOf(() => load('logLevel: info\nwatch: [\n'));
+    expect(error).toMatchObject({ code: 'config.invalid', where: { file: join(cwd, 'regrow.yaml') } });
+    expect(error.message).toContain('not YAML');
+  });
+});
+
+describe('secrets', () => {
+  test('come from a variable, else from the file that a variable names, else from the file of the option', () => {
+    writeFileSync(join(cwd, 'one'), 'from-one\n');
+    writeFileSync(join(cwd, 'two'), 'from-two\n');
+    const text = 'forge: { tokenFile: two }';
+    expect(load(text).secrets.forgeToken).toBe('from-two');
+    expect(load(text, { REGROW_FORGE_TOKEN_FILE: 'one' }).secrets.forgeToken).toBe('from-one');
+    const both = { REGROW_FORGE_TOKEN_FILE: 'one', REGROW_FORGE_TOKEN: ' direct ' };
+    expect(load(text, both).secrets.forgeToken).toBe('direct');
+  });
+
+  test('a file that is empty or not there is config.invalid, not an empty secret', () => {
+    writeFileSync(join(cwd, 'empty'), '\n');
+    expect(errorOf(() => load('api: { tokenFile: empty }'))).toMatchObject({
+      code: 'config.invalid',
+      where: { field: 'api.tokenFile', file: join(cwd, 'empty') },
+    });
+    expect(errorOf(() => load('', { REGROW_WATCH_TOKEN_FILE: 'none' }))).toMatchObject({
+      where: { field: 'REGROW_WATCH_TOKEN_FILE' },
+    });
+  });
+
+  test('are listed for the log to leave out, the password of Redis without its URL', () => {
+    const environment = { REGROW_API_TOKEN: 'abc', REGROW_REDIS_URL: 'redis://u:p%40ss@h:1/0' };
+    const { secrets } = load('', environment);
+    expect(secretValues(secrets).sort()).toEqual(['abc', 'p%40ss', 'p@ss']);
+  });
+});
