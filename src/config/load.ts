@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { RegrowError } from '../errors.ts';
@@ -119,17 +120,24 @@ function parse(value: unknown, file: string, line: (path: readonly PropertyKey[]
   });
 }
 
+function isUrl(place: string): boolean {
+  return /^[a-z][a-z+]*:\/\//.test(place);
+}
+
 function complete(parsed: z.output<typeof configSchema>, cwd: string): Config {
-  const { forge, api, watch, ...rest } = parsed;
+  const { forge, api, watch, advisories, ...rest } = parsed;
   const stateDirectory = resolve(cwd, rest.stateDirectory);
   const { repository = 'recipes.git', ...otherForge } = forge;
   const place = forge.repository === undefined ? join(stateDirectory, repository) : repository;
-  const isPath = forge.kind === 'git' && !/^[a-z][a-z+]*:\/\//.test(place);
+  const isPath = forge.kind === 'git' && !isUrl(place);
   const tokenFile = (owner: { readonly tokenFile?: string | undefined }) =>
     owner.tokenFile === undefined ? {} : { tokenFile: resolve(cwd, owner.tokenFile) };
   return {
     ...rest,
     stateDirectory,
+    advisories: advisories.map((feed) =>
+      isUrl(feed.url) ? feed : { ...feed, url: pathToFileURL(resolve(cwd, feed.url)).href },
+    ),
     watch: { ...watch, ...tokenFile(watch) },
     api: { ...api, ...tokenFile(api) },
     forge: {
@@ -147,7 +155,6 @@ function complete(parsed: z.output<typeof configSchema>, cwd: string): Config {
  */
 export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   // The one place that reads the environment.
-  // oxlint-disable-next-line node/no-process-env
   const { environment = process.env, cwd = process.cwd() } = options;
   const named = options.file ?? environment['REGROW_CONFIG'];
   const usual = resolve(cwd, 'regrow.yaml');

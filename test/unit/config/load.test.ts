@@ -73,6 +73,20 @@ describe('loading the configuration', () => {
     expect(load('forge: { mergeGreen: false }').config.forge.mergeGreen).toBe(false);
   });
 
+  test('paths are below the working directory, addresses are left alone', () => {
+    const { config } = load(
+      'forge: { repository: ../r.git }\nadvisories: [{ name: a, url: feed.jsonl }, { name: b, url: "https://x.example/y" }]\n',
+    );
+    expect(config.forge.repository).toBe(join(cwd, '..', 'r.git'));
+    expect(config.advisories.map((feed) => feed.url)).toEqual([
+      `file://${join(cwd, 'feed.jsonl')}`,
+      'https://x.example/y',
+    ]);
+    expect(load('forge: { repository: "https://g.example/r.git" }').config.forge.repository).toBe(
+      'https://g.example/r.git',
+    );
+  });
+
   test('the file is the one that is named, else that of REGROW_CONFIG, else regrow.yaml', () => {
     writeFileSync(join(cwd, 'a.yaml'), 'logLevel: debug');
     writeFileSync(join(cwd, 'b.yaml'), 'logLevel: warn');
