@@ -108,8 +108,10 @@ function byRelease(input: DecideInput, update: UpdateBlock, observation: Release
   return { ...outcome, evidence: [...(outcome.evidence ?? []), ...left] };
 }
 
+/** They are sorted, newest first. */
 function newerOf(found: Candidates, version: string): Candidates['usable'] {
-  return found.usable.filter((candidate) => compareApkVersions(candidate.version, version) > 0);
+  const end = found.usable.findIndex((candidate) => compareApkVersions(candidate.version, version) <= 0);
+  return end === -1 ? found.usable : found.usable.slice(0, end);
 }
 
 function waiting(choice: Exclude<Choice, { kind: 'target' }>): Outcome {

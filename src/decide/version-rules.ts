@@ -1,5 +1,5 @@
 import type { RE2JS } from 're2js';
-import { compareApkVersions, isApkVersion, parseApkVersion } from '../model/apk-version.ts';
+import { compareApkVersions, isApkVersion } from '../model/apk-version.ts';
 import { compileGoPattern, replaceAllGo } from '../model/go-pattern.ts';
 import type { UpstreamTag } from '../model/observation.ts';
 import type { UpdateBlock } from '../model/recipe/recipe.ts';
@@ -110,7 +110,8 @@ function versionOf(tag: UpstreamTag, rules: Rules): Outcome {
   const mark = rules.dropPreReleases ? /alpha|beta|rc|pre/i.exec(version) : null;
   if (mark !== null) return { reason: 'pre-release', detail: mark[0] };
   for (const { pattern, replace } of rules.transforms) version = replaceAllGo(pattern, version, replace);
-  if (!isApkVersion(version) || parseApkVersion(version).revision !== undefined) {
+  // The epoch has its own field, so a version that ends in one is none.
+  if (!isApkVersion(version) || /-r\d+$/.test(version)) {
     return { reason: 'invalid-version', detail: version };
   }
   return { version };
