@@ -1,6 +1,7 @@
 import { RegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
+import { sha256 } from '../model/canonical.ts';
 import type { ObservedResult } from '../model/result.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { AdvisoryFeed } from '../watch/advisories/feed.ts';
@@ -32,7 +33,7 @@ export function createPoller(context: PollerContext): JobHandlers {
   return {
     async 'watch-release'({ source, slot, cursor }, { signal }) {
       const answer = await pollSource({ source, cursor, signal }, ports);
-      const effect = `observed-${encodeURIComponent(source)}-${slot}`;
+      const effect = `observed-${sha256(source).slice(0, 16)}-${slot}`;
       const common = { effect, at: now(), kind: 'observed', source } as const;
       const result: ObservedResult =
         answer.kind === 'observed'
@@ -55,7 +56,7 @@ export function createPoller(context: PollerContext): JobHandlers {
         cursor = answer.cursor;
         await report(objects, queues, {
           kind: 'observed',
-          effect: `observed-${encodeURIComponent(name)}-${slot}.${part}`,
+          effect: `observed-${sha256(name).slice(0, 16)}-${slot}.${part}`,
           at: now(),
           source: name,
           observations: [...answer.observations, ...answer.failures],

@@ -123,7 +123,11 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
         if (object === undefined) return;
         const result = resultSchema.parse(JSON.parse(decoder.decode(object.bytes)));
         // What came of builds, verdicts and publications is found by every round itself; what was seen is told once.
-        if (result.kind === 'observed' && !(await recordObserved(context, result))) return;
+        if (result.kind === 'observed') {
+          const changed = await recordObserved(context, result);
+          await objects.remove(key);
+          if (!changed) return;
+        }
         await reconcile();
       },
     },
