@@ -27,11 +27,19 @@ export function openRecipeCache<T>(directory: string, key: string, value: z.ZodT
         renameSync(temporary, path);
         return true;
       } catch {
-        rmSync(temporary, { force: true });
+        discard(temporary);
         return false;
       }
     },
   };
+}
+
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Where the file cannot be written, there may be no folder that it could lie in either.
+  }
 }
 
 function read<T>(path: string, key: string, value: z.ZodType<T>): Readonly<Record<string, T>> {

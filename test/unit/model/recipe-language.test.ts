@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compileGoPattern, replaceAllGo } from '../../../src/model/go-pattern.ts';
 import { evaluateCondition } from '../../../src/model/recipe/condition.ts';

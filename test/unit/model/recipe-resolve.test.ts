@@ -222,9 +222,9 @@ test('an unknown input is refused in shell text and left in a label', () => {
 test('names of all pipelines that a recipe uses, those of tests and of circles too', () => {
   const { recipe } = parseRecipe(
     'foo.yaml',
-    `${head}pipeline:\n  - uses: twice\n  - uses: fetch\n  - uses: none\ntest:\n  pipeline:\n    - uses: loop\n`,
+    `${head}pipeline:\n  - uses: twice\n  - uses: fetch\n  - uses: none\nsubpackages:\n  - name: x\n    pipeline:\n      - uses: only-arm\ntest:\n  pipeline:\n    - uses: loop\n`,
   );
-  expect(usedPipelines(recipe, library)).toEqual(['circle', 'greet', 'loop', 'twice']);
+  expect(usedPipelines(recipe, library)).toEqual(['circle', 'greet', 'loop', 'only-arm', 'twice']);
 });
 
 test('subpackages: ranges by sorted key, conditions, and variables of their own', () => {
@@ -362,6 +362,7 @@ const recipes = sharedData('wolfi-os');
 
 test.skipIf(recipes === undefined)(
   'every real recipe resolves for both architectures, but for built-in pipelines that are not here',
+  { timeout: 180_000 },
   () => {
     const folder = recipes ?? '';
     const pipelineFolder = join(folder, 'pipelines');

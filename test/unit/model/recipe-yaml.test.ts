@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { readBlockYaml } from '../../../src/model/recipe/block-yaml.ts';
@@ -120,8 +120,8 @@ test('what any YAML writer prints is read the same as by the full parser', () =>
   fc.assert(
     fc.property(tree, (value) => {
       const printed = stringify(value, { lineWidth: 0 });
-      const fast = readBlockYaml(printed);
-      if (fast !== undefined) expect(fast).toEqual(readFullYaml('x.yaml', printed));
+      const full = readFullYaml('x.yaml', printed);
+      expect(readBlockYaml(printed) ?? full).toEqual(full);
     }),
     { numRuns: 500 },
   );
@@ -139,16 +139,19 @@ const recipes = sharedData('wolfi-os');
 
 test.skipIf(recipes === undefined)(
   'the fast reader and the full parser agree on every real recipe and pipeline',
+  { timeout: 180_000 },
   () => {
     const folder = recipes ?? '';
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.yaml'));
+    const different: string[] = [];
     let left = 0;
     for (const file of files) {
       const text = readFileSync(join(folder, file), 'utf8');
       const fast = readBlockYaml(text);
       if (fast === undefined) left++;
-      else expect(JSON.stringify(fast), file).toBe(JSON.stringify(readFullYaml(file, text)));
+      else if (JSON.stringify(fast) !== JSON.stringify(readFullYaml(file, text))) different.push(file);
     }
+    expect(different).toEqual([]);
     expect(files.length).toBeGreaterThan(3_400);
     expect(left).toBeLessThan(files.length / 100);
   },
