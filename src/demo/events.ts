@@ -40,14 +40,14 @@ function newest(list: readonly Artifact[], name: string): string | undefined {
   return versions.sort(compareApkVersions).at(-1);
 }
 
-/** Whether an image printed this on every target and has no known vulnerability. */
+/** Whether an image printed this on every target, under whichever tag, and has no known vulnerability. */
 function imageSays(published: Published, name: string, text: string): boolean {
-  const image = published.images.find(({ ref }) => (ref.split('/').at(-1) ?? '').split(':')[0] === name);
+  const images = published.images.filter(({ ref }) => ref.startsWith(`${name}:`));
+  const platforms = images.flatMap((image) => image.platforms);
   return (
-    image !== undefined &&
-    image.vulnerabilities.length === 0 &&
-    image.platforms.length === published.targets.size &&
-    image.platforms.every(({ output }) => output.includes(text))
+    images.every((image) => image.vulnerabilities.length === 0) &&
+    platforms.length === published.targets.size &&
+    platforms.every(({ output }) => output.includes(text))
   );
 }
 
@@ -70,7 +70,7 @@ export function startSettled(published: Published): boolean {
   return (
     complete &&
     versions &&
-    published.images.length === imageNames.length &&
+    imageNames.every((name) => imageSays(published, name, '')) &&
     imageSays(published, 'count', 'count 1.2.0 with libtally 1.4.0')
   );
 }

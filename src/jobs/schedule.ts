@@ -65,7 +65,7 @@ export function createSchedule(options: ScheduleOptions): Schedule {
     tick,
     async start() {
       if (task !== undefined) return;
-      task = createTask('* * * * * *', tick, { noOverlap: true, suppressMissedWarning: true });
+      task = createTask('* * * * * *', tick, { suppressMissedWarning: true });
       await task.start();
       await tick();
     },

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { openSigner } from '../adapters/signer.ts';
 import { RegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
@@ -122,7 +123,9 @@ async function publishImage(objects: Objects, request: ImagePublishRequest, at: 
   };
   const { catalogue, etag } = await readCatalogue(objects);
   const known = catalogue.images.find((one) => one.ref === publication.ref);
-  if (known?.digest === publication.digest) return known;
+  const isSame =
+    known?.digest === publication.digest && isDeepStrictEqual(known.vulnerabilities, publication.vulnerabilities);
+  if (known !== undefined && isSame) return known;
   const images = [...catalogue.images.filter((one) => one.ref !== publication.ref), publication];
   images.sort((a, b) => (a.ref < b.ref ? -1 : 1));
   if (await objects.swap(catalogueKey, encoder.encode(JSON.stringify({ schema: 1, images })), etag)) return publication;

@@ -1,5 +1,6 @@
 import { bumpEpoch } from '../../bump/edit-recipe.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
+import { RegrowError } from '../../errors.ts';
 import { compareApkVersions } from '../../model/apk-version.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import type { Purpose } from '../../model/plan.ts';
@@ -12,8 +13,11 @@ import { type BuildReport, reportBuild, reportProposal } from '../../propose/rep
 import type { PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { type Judgement, judgeProposal } from './judging.ts';
-import { proposalFindings, proposalProblem } from './proposing.ts';
+import { makeProposal, proposalFindings, proposalProblem } from './proposing.ts';
 import type { World } from './world.ts';
+
+/** Milliseconds for looking the sources of one update up again. */
+const remakePatience = 5 * 60_000;
 
 /**
  * Brings every open proposal on: shows its builds, lets dependents follow a lost shared object, merges it when it is green,
@@ -56,7 +60,14 @@ async function followProposal(
   const judgement = await judgeProposal(context, world, plan, findings);
   await showJudgement(context, proposal, plan, judgement);
   if (judgement.state !== 'green' || !context.settings.mergeGreen) return false;
-  await context.forge.merge(proposal.number, proposal.head);
+  try {
+    await context.forge.merge(proposal.number, proposal.head);
+  } catch (thrown) {
+    if (!(thrown instanceof RegrowError) || thrown.code !== 'forge.conflict') throw thrown;
+    // Main changed the same recipe meanwhile: the same update is made again, on what main has now.
+    const signal = AbortSignal.timeout(remakePatience);
+    return makeProposal(context, world, { name: proposal.package, version: proposal.version, signal });
+  }
   return true;
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { reportError } from '../../errors.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import { type ImageDefinition, parseImageDefinition } from '../../model/image-definition.ts';
@@ -108,7 +109,8 @@ async function followImage(context: ConductorContext, world: World, request: Ima
     return;
   }
   const published = world.images.images.find((image) => image.ref === ref);
-  if (published?.digest === `sha256:${built.index}`) {
+  const vulnerabilities = vulnerabilitiesOf(context, request);
+  if (published?.digest === `sha256:${built.index}` && isDeepStrictEqual(published.vulnerabilities, vulnerabilities)) {
     if (await book.put('image', ref, published)) {
       await book.tell({
         id: `image-published/${ref}/${published.digest}`,
@@ -123,7 +125,7 @@ async function followImage(context: ConductorContext, world: World, request: Ima
     kind: 'image-publish',
     image: key,
     result: effect,
-    vulnerabilities: vulnerabilitiesOf(context, request),
+    vulnerabilities,
   };
   const publishKey = await storeRequest(objects, publish);
   await ensureJob(context, 'publish-image', `publish-image-${requestDigest(publishKey)}`, (attempt) => ({

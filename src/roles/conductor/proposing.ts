@@ -5,6 +5,7 @@ import type { Decision } from '../../model/decision.ts';
 import type { Problem } from '../../model/plan.ts';
 import type { Change, Proposal } from '../../model/proposal.ts';
 import type { VerifyRequest } from '../../model/request.ts';
+import { linksOf } from '../../propose/links.ts';
 import { readProposals } from '../../propose/proposals.ts';
 import { propose } from '../../propose/propose.ts';
 import type { ConductorContext } from './context.ts';
@@ -112,6 +113,7 @@ export async function makeProposal(
         urgency: decision.urgency,
         fixes: decision.fixes,
         evidence: decision.evidence,
+        ...linksOf(decision),
       },
     );
     await book.remove('problem', `propose/${name}`);
@@ -127,7 +129,8 @@ export async function makeProposal(
       file: file.path,
       ...(remedy === undefined ? {} : { remedy }),
     };
-    await book.put('cursor', `refused/${name}`, { cursor: version });
+    // Someone's commit on the branch goes away without our doing: that is looked at again.
+    if (code !== 'forge.conflict') await book.put('cursor', `refused/${name}`, { cursor: version });
     await book.put('problem', `propose/${name}`, problem, name);
     await book.tell({
       id: `problem/propose/${name}/${version}/${code}`,
