@@ -1,12 +1,16 @@
-import { lstat, mkdir, readdir, stat, symlink } from 'node:fs/promises';
+import { symlinkSync } from 'node:fs';
+import { lstat, mkdir, readdir, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Libc } from '../model/target.ts';
 
 /** Folders of the host's `/usr` that fill the gaps of a root. */
 const merged = ['bin', 'sbin', 'lib', 'lib64', 'libexec', 'share', 'include'];
 
-/** Names that a C compiler goes by; in a musl root each of them is musl-gcc. */
-const compilerNames = ['cc', 'gcc', 'c89', 'c99'];
+/** Names that the C compiler goes by; in a musl root each of them is musl-gcc. Debian's c89 and c99 are scripts around gcc. */
+const compilerNames = ['cc', 'gcc'];
+/** musl-gcc looks into its own folders alone, and reads no LIBRARY_PATH: our packages' have to be said to it. */
+const muslCompiler = '#!/bin/sh\nexec /host/usr/bin/musl-gcc "$@" -isystem /usr/include -L/usr/lib\n';
 /** There is no C++ for musl on a Debian host: libstdc++ is the other C library's. */
 const absentForMusl = ['c++', 'g++'];
 /** Links made at a time; a host has thousands. */
@@ -40,13 +44,21 @@ export async function mergeHost(root: string, libc: Libc): Promise<void> {
   }
 }
 
+/** A folder with nothing of our own in it becomes one link; the others a link for each name that they lack. */
 async function fill(host: string, own: string, leaveOut: readonly string[]): Promise<void> {
   const there = new Map((await readdir(own, { withFileTypes: true })).map((entry) => [entry.name, entry]));
+  if (there.size === 0 && leaveOut.length === 0) {
+    if (!(await isDirectory(host))) return;
+    await rmdir(own);
+    await symlink(`/host${host}`, own);
+    return;
+  }
   const names = (await readdir(host).catch(() => [])).filter((name) => !leaveOut.includes(name));
   const missing = names.filter((name) => !there.has(name));
   for (let start = 0; start < missing.length; start += batch) {
-    const part = missing.slice(start, start + batch);
-    await Promise.all(part.map((name) => symlink(`/host${host}/${name}`, join(own, name))));
+    // Synchronous, because thousands of small calls are several times faster so; in batches, because others wait.
+    for (const name of missing.slice(start, start + batch)) symlinkSync(`/host${host}/${name}`, join(own, name));
+    await setImmediate();
   }
   for (const name of names) {
     const entry = there.get(name);
@@ -76,7 +88,10 @@ async function prepareMusl(root: string, multiarch: string | undefined): Promise
   const bin = await realFolder(root, 'usr/bin');
   const include = await realFolder(root, 'usr/include');
   if (bin === undefined || include === undefined) return;
-  for (const name of compilerNames) await linkUnlessThere('/host/usr/bin/musl-gcc', join(bin, name));
+  if (await isFile('/usr/bin/musl-gcc')) {
+    await writeFile(join(bin, 'musl-gcc'), muslCompiler, { flag: 'wx', mode: 0o755 }).catch(unlessThere);
+  }
+  for (const name of compilerNames) await linkUnlessThere('musl-gcc', join(bin, name));
   for (const name of kernelHeaders) await linkUnlessThere(`/host/usr/include/${name}`, join(include, name));
   if (multiarch !== undefined) {
     await linkUnlessThere(`/host/usr/include/${multiarch}/asm`, join(include, 'asm'));
@@ -115,6 +130,14 @@ async function multiarchName(): Promise<string | undefined> {
 
 async function linkUnlessThere(target: string, path: string): Promise<void> {
   if ((await lstat(path).catch(() => undefined)) === undefined) await symlink(target, path);
+}
+
+function unlessThere(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -114,7 +114,6 @@ async function run(build: RunningBuild): Promise<Outcome> {
   const workspace = await context.workspaces.create(`${resolved.name}-${request.target}`);
   try {
     await makeRoot(workspace, directories.root, environment, target.libc);
-    await checkHost(workspace, request, context);
     const packages = await buildPackages(build, { recipe, resolved, environment, workspace });
     // The tests have roots of their own; what the build used is not needed any more.
     await workspace.remove(directories.root);
@@ -162,15 +161,16 @@ async function buildPackages(build: RunningBuild, place: BuildPlace): Promise<re
       script: directories.script,
       package: resolved.name,
       environment: { ...baseEnvironment(libc, request.recorded.sourceDateEpoch), ...resolved.environment.variables },
+      commands: hostCommands(context.hostTools, request.environment.host, libc),
       log,
       signal,
     },
     context,
   );
-  const compiler = await runner.ask('cc --version');
+  const { compiler } = runner;
   if (compiler !== undefined) log.say(`compiler: ${compiler}`);
   build.step = runner.current;
-  for (const one of resolved.packages) await runner.run(one.steps, {});
+  for (const one of resolved.packages) await runner.run(one.steps);
   build.step = () => 'package';
 
   const perl = environment.find(({ name }) => name === 'perl')?.apk.info.version;
@@ -222,40 +222,16 @@ function checkEnvironment(
     return !conflict && !own.has(name) && !host.has(name);
   });
   const unknown = [...host].filter((name) => !Object.hasOwn(context.hostTools, name));
-  refuseUnless(
-    [...missing, ...unknown].map((name) => ({
-      field: 'environment.contents.packages',
-      what: `${name} is neither in the repository nor a tool of this machine`,
-      remedy: 'add a recipe for it, map it to commands under build.hostTools, or build it with engine: melange',
-    })),
-    where,
-  );
+  const strange = [...missing, ...unknown];
+  if (strange.length === 0) return;
+  const field = 'environment.contents.packages';
+  const what = `neither the repository nor this machine has ${strange.join(', ')}`;
+  const remedy = 'add a recipe, map the package to commands under build.hostTools, or build it with engine: melange';
+  refuseUnless([{ field, what, remedy }], where);
 }
 
 function nameOf(provide: string): string {
   return provide.split(/[=<>~]/, 1)[0] ?? provide;
-}
-
-/** The commands that host packages stand for are really there. */
-async function checkHost(workspace: Workspace, request: BuildRequest, context: HostEngineContext): Promise<void> {
-  const { libc } = parseTarget(request.target);
-  const missing: string[] = [];
-  for (const command of hostCommands(context.hostTools, request.environment.host, libc)) {
-    const paths = [`${directories.root}/usr/bin/${command}`, `${directories.root}/usr/sbin/${command}`];
-    const found = await Promise.all(paths.map((path) => workspace.exists(path)));
-    if (!found.includes(true)) missing.push(command);
-  }
-  if (missing.length === 0) return;
-  throw new RegrowError(
-    'tool.missing',
-    `${request.package} needs commands that this machine lacks: ${missing.join(', ')}`,
-    {
-      package: request.package,
-      field: 'environment.contents.packages',
-      retry: 'later',
-      remedy: 'install them on the builder (apt install build-essential covers most, musl-tools the musl compiler)',
-    },
-  );
 }
 
 async function readPassed(context: HostEngineContext, buildKey: string): Promise<BuildResult | undefined> {

@@ -73,9 +73,6 @@ const builtinTools: HostTools = {
   zstd: ['zstd'],
 };
 
-/** Work that the engine does outside of the sandbox, so that its command need not be inside. */
-const neverInside = ['wget', 'git'];
-
 /** The table of the engine with what a configuration adds to it, or says otherwise. */
 export function createHostTools(configured: HostTools = {}): HostTools {
   return { ...builtinTools, ...configured };
@@ -85,7 +82,6 @@ export function createHostTools(configured: HostTools = {}): HostTools {
 export function hostCommands(tools: HostTools, packages: readonly string[], libc: Libc): readonly string[] {
   const commands = new Set<string>();
   for (const name of packages) {
-    if (neverInside.includes(name)) continue;
     for (const command of Object.hasOwn(tools, name) ? (tools[name] ?? []) : []) commands.add(command);
   }
   if (libc === 'musl' && commands.has('gcc')) commands.add('musl-gcc');

@@ -99,9 +99,9 @@ export function baseEnvironment(libc: Libc, sourceDateEpoch: number): Readonly<R
     TZ: 'UTC',
     SOURCE_DATE_EPOCH: String(sourceDateEpoch),
     // Our own libraries before those that the host has under the same name, and no pkg-config file of the host.
-    LIBRARY_PATH: '/usr/lib',
+    // Written so because gcc leaves /usr/lib itself out, as a folder that the linker knows; musl-gcc's linker does not.
+    LIBRARY_PATH: '/usr/lib/.',
     PKG_CONFIG_LIBDIR: '/usr/lib/pkgconfig:/usr/share/pkgconfig',
-    // musl-gcc looks into its own folder alone.
-    ...(libc === 'musl' ? { CC: 'musl-gcc', C_INCLUDE_PATH: '/usr/include' } : {}),
+    ...(libc === 'musl' ? { CC: 'musl-gcc' } : {}),
   };
 }

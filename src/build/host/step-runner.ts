@@ -13,9 +13,9 @@ const scriptPath = '/run/regrow/step';
 
 /** One place in which steps run: a root, a working directory, and what they have done so far. */
 export interface StepRunner {
-  run(steps: readonly ResolvedStep[], environment: Readonly<Record<string, string>>): Promise<void>;
-  /** First line that a command prints; undefined when it fails. */
-  ask(command: string): Promise<string | undefined>;
+  run(steps: readonly ResolvedStep[]): Promise<void>;
+  /** First line of `cc --version`; undefined where there is no compiler. */
+  readonly compiler: string | undefined;
   /** The step that is running, or that failed. */
   current(): string | undefined;
   /** What native steps brought, in order. */
@@ -30,15 +30,24 @@ export interface StepPlace {
   readonly script: string;
   readonly package: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Commands that have to be there; tool.missing otherwise. */
+  readonly commands: readonly string[];
   readonly log: BuildLog;
   readonly signal: AbortSignal;
+}
+
+interface HostFacts {
+  readonly shell: string;
+  readonly compiler: string | undefined;
+  readonly missing: readonly string[];
 }
 
 export async function createStepRunner(place: StepPlace, context: HostEngineContext): Promise<StepRunner> {
   const { workspace, log, signal } = place;
   const sources: SpdxSource[] = [];
   let current: string | undefined;
-  const shell = await findShell();
+  const facts = await look();
+  if (facts.missing.length > 0) throw commandsMissing(place.package, facts.missing);
 
   function sandboxed(
     argv: readonly [string, ...string[]],
@@ -64,13 +73,28 @@ export async function createStepRunner(place: StepPlace, context: HostEngineCont
     });
   }
 
-  async function findShell(): Promise<string> {
+  /** Output of a script of ours; undefined when it failed. */
+  async function capture(candidate: string, script: string): Promise<string | undefined> {
+    const output: Uint8Array[] = [];
+    const code = await sandboxed([candidate, '-c', script], {}, (chunk) => output.push(chunk), 256 * 1024);
+    return code === 0 ? Buffer.concat(output).toString('utf8') : undefined;
+  }
+
+  /** One run says all: whether the shell will do, what the compiler is, and which commands are not there. */
+  async function look(): Promise<HostFacts> {
     await workspace.makeDirectory(place.script);
     await workspace.makeDirectory(place.build);
+    const commands = place.commands.map(quote).join(' ');
+    const script = `set -eo pipefail
+      for command in ${commands}; do command -v "$command" > /dev/null || echo "missing $command"; done
+      if command -v cc > /dev/null; then cc --version 2>&1 | sed -n '1s/^/compiler /p'; fi`;
     for (const candidate of shells) {
-      if (!(await workspace.exists(`${place.root}/usr${candidate}`))) continue;
-      const code = await sandboxed([candidate, '-c', 'set -eo pipefail'], {}, () => undefined, 4096);
-      if (code === 0) return candidate;
+      const text = await capture(candidate, script);
+      if (text === undefined) continue;
+      const lines = text.split('\n');
+      const after = (word: string) =>
+        lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length));
+      return { shell: candidate, compiler: after('compiler ')[0], missing: after('missing ') };
     }
     throw new RegrowError('tool.missing', 'no shell of this machine knows pipefail', {
       retry: 'later',
@@ -80,6 +104,7 @@ export async function createStepRunner(place: StepPlace, context: HostEngineCont
 
   async function runScript(
     step: ResolvedStep,
+    label: string,
     script: string,
     environment: Readonly<Record<string, string>>,
   ): Promise<void> {
@@ -90,39 +115,52 @@ export async function createStepRunner(place: StepPlace, context: HostEngineCont
       `set -eo pipefail\nmkdir -p ${directory}\ncd ${directory}\n${script}\nexit 0\n`,
     );
     const started = context.clock.now().getTime();
-    log.say(`${place.package}: ${step.label}`);
-    const code = await sandboxed([shell, scriptPath], environment, log.add, log.left());
+    log.say(`${place.package}: ${label}`);
+    const code = await sandboxed([facts.shell, scriptPath], environment, log.add, log.left());
     const seconds = ((context.clock.now().getTime() - started) / 1000).toFixed(1);
-    log.say(`${step.label}: ${code === 0 ? 'done' : `exit code ${code}`} after ${seconds} s`);
-    if (code !== 0) throw stepFailed(step.label, code, { package: place.package });
+    log.say(`${label}: ${code === 0 ? 'done' : `exit code ${code}`} after ${seconds} s`);
+    if (code !== 0) throw stepFailed(label, code, { package: place.package });
   }
 
-  async function run(steps: readonly ResolvedStep[], environment: Readonly<Record<string, string>>): Promise<void> {
+  /** A step without a name of its own goes by that of the pipeline that it stands in. */
+  async function runAll(
+    steps: readonly ResolvedStep[],
+    environment: Readonly<Record<string, string>>,
+    outer: string | undefined,
+  ): Promise<void> {
     for (const step of steps) {
       if (signal.aborted) throw new RegrowError('aborted', `${place.package}: the build was stopped`, { retry: 'now' });
       const inner = { ...environment, ...step.environment };
-      if (step.native !== undefined || step.runs !== undefined) current = step.label;
+      const label = step.label === 'runs' && outer !== undefined ? outer : step.label;
+      if (step.native !== undefined || step.runs !== undefined) current = label;
       if (step.native !== undefined) {
         const say = (line: string): void => log.say(`${place.package}: ${line}`);
         const native = { workspace, sources: context.sources, git: context.git, package: place.package, say, signal };
         sources.push(await runNativeStep(step, native));
       } else if (step.runs !== undefined) {
-        await runScript(step, step.runs, inner);
+        await runScript(step, label, step.runs, inner);
       }
-      await run(step.steps, inner);
+      await runAll(step.steps, inner, label);
     }
   }
 
-  async function ask(command: string): Promise<string | undefined> {
-    const output: Uint8Array[] = [];
-    const code = await sandboxed([shell, '-c', command], {}, (chunk) => output.push(chunk), 64 * 1024);
-    const line = Buffer.concat(output).toString('utf8').split('\n')[0]?.trim();
-    return code === 0 && line !== '' ? line : undefined;
-  }
-
-  return { run, ask, current: () => current, sources: () => sources };
+  return {
+    run: (steps) => runAll(steps, {}, undefined),
+    compiler: facts.compiler,
+    current: () => current,
+    sources: () => sources,
+  };
 }
 
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function commandsMissing(name: string, commands: readonly string[]): RegrowError {
+  return new RegrowError('tool.missing', `${name} needs commands that this machine lacks: ${commands.join(', ')}`, {
+    package: name,
+    field: 'environment.contents.packages',
+    retry: 'later',
+    remedy: 'install them on the builder (apt install build-essential covers most, musl-tools the musl compiler)',
+  });
 }

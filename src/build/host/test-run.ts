@@ -12,6 +12,7 @@ import type { PackagedTree } from '../packaging.ts';
 import type { BuildLog } from './build-log.ts';
 import type { HostEngineContext } from './context.ts';
 import { buildFailure, isPassing } from './failure.ts';
+import { hostCommands } from './host-tools.ts';
 import { baseEnvironment, type EnvironmentPackage, makeRoot, readLocked } from './root.ts';
 import { createStepRunner, type StepRunner } from './step-runner.ts';
 
@@ -43,12 +44,13 @@ export async function runTest(run: TestRun, context: HostEngineContext): Promise
     await makeRoot(workspace, `${base}/root`, packages, libc);
     await writeFiles(workspace, `${base}/build`, request);
     const environment = { ...baseEnvironment(libc, request.recorded.sourceDateEpoch), ...test.environment };
+    const commands = hostCommands(context.hostTools, request.testEnvironments[name]?.host ?? [], libc);
     const place = { root: `${base}/root`, build: `${base}/build`, script: `${base}/script` };
     runner = await createStepRunner(
-      { ...place, workspace, package: name, environment, log, signal: run.signal },
+      { ...place, workspace, package: name, environment, commands, log, signal: run.signal },
       context,
     );
-    await runner.run(test.steps, {});
+    await runner.run(test.steps);
     log.say(`test of ${name}: passed`);
     return { package: name, outcome: 'passed' };
   } catch (thrown) {

@@ -146,6 +146,8 @@ describe('workspace', () => {
       execFileSync('readlink', [workspace.path(path)], { encoding: 'utf8' }).trim();
     expect(target('root/usr/bin/sh')).toBe('/host/usr/bin/sh');
     expect(target('root/bin')).toBe('usr/bin');
+    // Nothing of ours is in there: one link does.
+    expect(target('root/usr/share')).toBe('/host/usr/share');
     expect(readFileSync(workspace.path('root/usr/bin/env'), 'utf8')).toBe('own');
     // Every supported host has multiarch folders: the host's file of the same name must not come before ours.
     const triplet = readdirSync('/usr/lib').find((name) => existsSync(`/usr/lib/${name}/libc.so.6`));
