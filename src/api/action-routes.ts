@@ -17,7 +17,7 @@ function digest(text: string): Buffer {
  * Who may ask for something. With a token configured: whoever has it. Without: this machine, and there no web page of
  * another origin, nor one that a name of its own leads here (both are seen in what browsers send).
  */
-export function mayAct(request: FastifyRequest, token: string | undefined): boolean {
+function mayAct(request: FastifyRequest, token: string | undefined): boolean {
   if (token !== undefined) {
     const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
     return given !== undefined && timingSafeEqual(digest(given), digest(token));

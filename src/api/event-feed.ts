@@ -3,7 +3,7 @@ import type { Ledger } from '../ports/ledger.ts';
 import { readEventsAfter, type SequencedEvent } from '../report/history.ts';
 
 /** One reader's view of what happens: called with events, oldest first, until it is closed. */
-export type EventListener = (events: readonly SequencedEvent[]) => void;
+type EventListener = (events: readonly SequencedEvent[]) => void;
 
 export interface EventFeed {
   /** Number of the newest event so far. */

@@ -11,7 +11,7 @@ import type { Snapshots } from './snapshots.ts';
 import { explainPackage, parseInput } from './view-routes.ts';
 
 /** Everything from this server, nothing inline; no form, no frame. */
-export const pagePolicy =
+const pagePolicy =
   "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const packagesSchema = z.object({ state: packageStateSchema.optional() });

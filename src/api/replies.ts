@@ -26,7 +26,7 @@ export function notFound(message: string, remedy?: string): RegrowError {
 }
 
 /** Whether the client has this entity already (RFC 9110 §13.1.2, weak comparison). */
-export function matchesEtag(header: string | undefined, etag: string): boolean {
+function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return header.split(',').some((part) => {
     const one = part.trim();
@@ -34,14 +34,14 @@ export function matchesEtag(header: string | undefined, etag: string): boolean {
   });
 }
 
-export interface ByteRange {
+interface ByteRange {
   readonly start: number;
   /** Last byte, inclusive. */
   readonly end: number;
 }
 
 /** One range of a `Range` header (RFC 9110 §14); undefined: the whole is sent, as for several ranges or units that are not bytes. */
-export function parseRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
+function parseRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header?.trim() ?? '');
   const [, first = '', last = ''] = match ?? [];
   if (match === null || (first === '' && last === '')) return undefined;
@@ -66,7 +66,7 @@ async function* cut(body: AsyncIterable<Uint8Array>, range: ByteRange): AsyncGen
   }
 }
 
-export interface SendOptions {
+interface SendOptions {
   readonly type: string;
   /** With quotes. */
   readonly etag?: string;

@@ -50,7 +50,7 @@ export async function explainPackage(ports: ApiPorts, repository: RepositoryView
 }
 
 /** Every attempt of a build key, first one first. Errors: request.invalid, request.not-found. */
-export async function readAttempts(ports: Pick<ApiPorts, 'ledger'>, key: string): Promise<BuildAttempt[]> {
+async function readAttempts(ports: Pick<ApiPorts, 'ledger'>, key: string): Promise<BuildAttempt[]> {
   parseInput(buildKeySchema, key);
   const attempts: BuildAttempt[] = [];
   for (;;) {

@@ -11,7 +11,7 @@ import type { Output } from './output.ts';
 import type { OpenReader, Reader } from './reader.ts';
 
 /** Where the daemon of a configuration is to be asked: one that listens everywhere is asked on this machine. */
-export function serverOf({ config }: Pick<LoadedConfig, 'config'>): string {
+function serverOf({ config }: Pick<LoadedConfig, 'config'>): string {
   const { host, port } = config.api;
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;

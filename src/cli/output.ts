@@ -97,7 +97,7 @@ export function exitCodeOf(code: ErrorCode): ExitCode {
   }
 }
 
-export function errorText(report: ErrorReport, style: Style): string {
+function errorText(report: ErrorReport, style: Style): string {
   const { code, message, file, line, field, remedy } = report;
   const where =
     file === undefined

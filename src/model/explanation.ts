@@ -53,7 +53,7 @@ export const buildSummarySchema = z.strictObject({
   milliseconds: z.number().optional(),
 });
 
-export const vulnerabilitySchema = z.strictObject({
+const vulnerabilitySchema = z.strictObject({
   advisory: z.string(),
   aliases: z.array(z.string()),
   component: z.string(),
@@ -64,7 +64,7 @@ export const vulnerabilitySchema = z.strictObject({
   remedy: z.string(),
 });
 
-export const blockerSchema = z.strictObject({
+const blockerSchema = z.strictObject({
   kind: blockerKindSchema,
   text: z.string(),
   since: z.string().optional(),

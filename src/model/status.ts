@@ -31,7 +31,7 @@ export const proposalRowSchema = z.strictObject({
 });
 
 /** How fresh one feed or all sources together are. */
-export const feedRowSchema = z.strictObject({
+const feedRowSchema = z.strictObject({
   name: z.string(),
   records: z.number().int(),
   lastSeen: z.string().optional(),
@@ -39,7 +39,7 @@ export const feedRowSchema = z.strictObject({
   message: z.string().optional(),
 });
 
-export const imageRowSchema = z.strictObject({
+const imageRowSchema = z.strictObject({
   ref: z.string(),
   digest: z.string(),
   generation: z.number().int(),

@@ -98,7 +98,7 @@ export function vulnerabilitiesOf(facts: PackageFacts): Vulnerability[] {
 }
 
 /** What upstream offers: the version decided for, else the newest tag as it stands. */
-export function upstreamOf(facts: PackageFacts): { version: string; source: string; at?: string } | undefined {
+function upstreamOf(facts: PackageFacts): { version: string; source: string; at?: string } | undefined {
   const seen = facts.asked ?? facts.release?.observedAt;
   const at = seen === undefined ? {} : { at: seen };
   const to = facts.decision?.value.to;

@@ -74,7 +74,7 @@ export async function readJobs(queue: Pick<QueueView, 'list'>): Promise<readonly
 }
 
 /** Groups a target's packages by origin; of several versions that are kept, the newest counts. */
-export function originsOf(target: TargetName, packages: readonly Artifact[]): Map<string, PublishedOrigin> {
+function originsOf(target: TargetName, packages: readonly Artifact[]): Map<string, PublishedOrigin> {
   const origins = new Map<string, PublishedOrigin>();
   for (const { info } of packages) {
     const known = origins.get(info.origin);
@@ -102,7 +102,7 @@ export async function readPublished(
 }
 
 /** The open proposal that changes a package. */
-export function openProposal(name: string, proposals: readonly Proposal[]): Proposal | undefined {
+function openProposal(name: string, proposals: readonly Proposal[]): Proposal | undefined {
   const open = proposals.filter((one) => one.state === 'open');
   return (
     open.find((one) => one.package === name) ??

@@ -27,7 +27,7 @@ export interface StatusPorts {
 }
 
 /** One row of the list of packages. */
-export function packageRow(facts: PackageFacts, settings: ReportSettings): PackageRow {
+function packageRow(facts: PackageFacts, settings: ReportSettings): PackageRow {
   const blocker = findBlocker(facts, settings);
   const git = gitVersion(facts.decision?.value);
   const upstream = facts.decision?.value.to?.version;

@@ -20,7 +20,7 @@ const packagesShown = 60;
 const order: readonly PackageState[] = ['failing', 'waiting', 'moving', 'behind', 'unknown', 'held', 'current'];
 
 /** Worst first, then by name. */
-export function sortPackages(rows: readonly PackageRow[]): PackageRow[] {
+function sortPackages(rows: readonly PackageRow[]): PackageRow[] {
   const rank = (row: PackageRow): number => order.indexOf(row.state) - (row.vulnerabilities > 0 ? order.length : 0);
   return [...rows].sort((a, b) => rank(a) - rank(b) || (a.package < b.package ? -1 : 1));
 }
