@@ -34,6 +34,15 @@ pipeline:
   - uses: strip
 
 subpackages:
+  # before -dev, which would take the archive with it
+  - name: \${{package.name}}-static
+    description: "libtally to be linked into programs"
+    pipeline:
+      - uses: split/static
+    test:
+      pipeline:
+        - runs: test -s /usr/lib/libtally.a
+
   - name: \${{package.name}}-dev
     description: "Header, link and pkg-config file of libtally"
     pipeline:
@@ -59,14 +68,6 @@ subpackages:
             EOF
             \${CC:-cc} -o words words.c -ltally
             ./words
-
-  - name: \${{package.name}}-static
-    description: "libtally to be linked into programs"
-    pipeline:
-      - uses: split/static
-    test:
-      pipeline:
-        - runs: test -s /usr/lib/libtally.a
 
 update:
   enabled: true
