@@ -1,0 +1,39 @@
+import { Command } from 'commander';
+import { runDemo } from '../demo/run.ts';
+import type { CliContext } from './context.ts';
+import { runCommand } from './output.ts';
+import { interrupted } from './signals.ts';
+
+interface DemoFlags {
+  readonly once?: boolean;
+  readonly json?: boolean;
+  readonly port: string;
+  readonly directory: string;
+}
+
+/** `regrow demo`: a distribution in a box on this machine, and what happens to it. */
+export function demoCommand({ output }: Pick<CliContext, 'output'>): Command {
+  return new Command('demo')
+    .description('a distribution in a box on this machine: releases, a broken one, a soname change, an advisory')
+    .option('--once', 'end when the story is told')
+    .option('--json', 'print the summary as one last line of JSON')
+    .option('--port <port>', 'where the page is; another one where it is taken', '7420')
+    .option('--directory <folder>', 'where everything is; emptied at the start', '.regrow-demo')
+    .action(async (flags: DemoFlags) => {
+      await runCommand(output, flags.json === true, async () => {
+        const { signal, end } = interrupted();
+        try {
+          const summary = await runDemo({
+            directory: flags.directory,
+            once: flags.once === true,
+            port: Number(flags.port),
+            say: (line) => output.note(line),
+            signal,
+          });
+          if (flags.json === true) output.json(summary);
+        } finally {
+          end();
+        }
+      });
+    });
+}
