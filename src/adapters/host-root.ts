@@ -1,4 +1,4 @@
-import { symlinkSync } from 'node:fs';
+import { linkSync, mkdirSync, symlinkSync } from 'node:fs';
 import { lstat, mkdir, readdir, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -18,11 +18,47 @@ const batch = 256;
 /** The kernel's headers, the only ones of the host's `/usr/include` that do not belong to its C library. */
 const kernelHeaders = ['linux', 'asm-generic'];
 
+/** Makes links to the host's files. */
+export interface HostLinks {
+  /** A link at `path` to a path of the host as the sandbox shows it. */
+  make(hostPath: string, path: string): void;
+}
+
+/**
+ * Links that are made once, in `folder`, and then shared between roots as hard links: making an inode costs some file
+ * systems fifty times as much as giving it one more name, and a root has thousands.
+ */
+export function createHostLinks(folder: string): HostLinks {
+  const made = new Set<string>();
+  return {
+    make(hostPath, path) {
+      const target = `/host${hostPath}`;
+      const shared = join(folder, hostPath.slice(1).replaceAll('%', '%25').replaceAll('/', '%2F'));
+      try {
+        if (!made.has(shared)) {
+          mkdirSync(folder, { recursive: true });
+          try {
+            symlinkSync(target, shared);
+          } catch (error) {
+            unlessThere(error);
+          }
+          made.add(shared);
+        }
+        linkSync(shared, path);
+      } catch {
+        // No more names for this inode, or a file system without hard links: a link of its own does as well.
+        made.delete(shared);
+        symlinkSync(target, path);
+      }
+    },
+  };
+}
+
 /**
  * A root in which packages of our own and the host's tools live together without a union file system: every gap becomes a
  * symlink to `/host/usr/…`, where the sandbox shows the host's `/usr`. Own files win by being there already.
  */
-export async function mergeHost(root: string, libc: Libc): Promise<void> {
+export async function mergeHost(root: string, libc: Libc, links: HostLinks): Promise<void> {
   for (const name of ['bin', 'sbin', 'lib', 'lib64']) await linkUnlessThere(`usr/${name}`, join(root, name));
   const etc = await realFolder(root, 'etc');
   if (etc !== undefined && (await isDirectory('/etc/alternatives'))) {
@@ -40,12 +76,12 @@ export async function mergeHost(root: string, libc: Libc): Promise<void> {
     if (libc === 'musl' && folder === 'include') continue;
     const leaveOut = libc === 'musl' && folder === 'bin' ? absentForMusl : [];
     const own = await realFolder(root, `usr/${folder}`);
-    if (own !== undefined) await fill(`/usr/${folder}`, own, leaveOut);
+    if (own !== undefined) await fill(`/usr/${folder}`, own, leaveOut, links);
   }
 }
 
 /** A folder with nothing of our own in it becomes one link; the others a link for each name that they lack. */
-async function fill(host: string, own: string, leaveOut: readonly string[]): Promise<void> {
+async function fill(host: string, own: string, leaveOut: readonly string[], links: HostLinks): Promise<void> {
   const there = new Map((await readdir(own, { withFileTypes: true })).map((entry) => [entry.name, entry]));
   if (there.size === 0 && leaveOut.length === 0) {
     if (!(await isDirectory(host))) return;
@@ -57,13 +93,13 @@ async function fill(host: string, own: string, leaveOut: readonly string[]): Pro
   const missing = names.filter((name) => !there.has(name));
   for (let start = 0; start < missing.length; start += batch) {
     // Synchronous, because thousands of small calls are several times faster so; in batches, because others wait.
-    for (const name of missing.slice(start, start + batch)) symlinkSync(`/host${host}/${name}`, join(own, name));
+    for (const name of missing.slice(start, start + batch)) links.make(`${host}/${name}`, join(own, name));
     await setImmediate();
   }
   for (const name of names) {
     const entry = there.get(name);
     if (entry?.isDirectory() === true && (await isDirectory(`${host}/${name}`))) {
-      await fill(`${host}/${name}`, join(own, name), []);
+      await fill(`${host}/${name}`, join(own, name), [], links);
     }
   }
 }

@@ -20,7 +20,7 @@ import { RegrowError, toRegrowError } from '../errors.ts';
 import type { Exec } from '../ports/exec.ts';
 import type { TreeEntry, UnpackEntry, Workspace, Workspaces } from '../ports/workspace.ts';
 import { extractArchive } from './archive.ts';
-import { mergeHost } from './host-root.ts';
+import { createHostLinks, type HostLinks, mergeHost } from './host-root.ts';
 import { walkTree } from './tree-walk.ts';
 
 export interface WorkspacesOptions {
@@ -31,6 +31,7 @@ export interface WorkspacesOptions {
 }
 
 export function createWorkspaces(options: WorkspacesOptions): Workspaces {
+  const links = createHostLinks(join(options.directory, '.host-links'));
   return {
     async create(label) {
       return guard(async () => {
@@ -39,13 +40,13 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         const safe = label.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 60);
         const base = await realpath(await mkdtemp(join(options.directory, `${safe}-`)));
         await chmod(base, 0o755);
-        return { ...createWorkspace(base, options.exec), dispose: () => removeTree(base) };
+        return { ...createWorkspace(base, options.exec, links), dispose: () => removeTree(base) };
       });
     },
   };
 }
 
-function createWorkspace(base: string, exec: Exec): Workspace {
+function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace {
   const inside = (relative: string): string => join(base, ...components(relative));
   /** A path whose parent is truly below the base: untrusted code may have put a symlink anywhere on the way. */
   const contained = async (relative: string): Promise<string> => {
@@ -104,7 +105,7 @@ function createWorkspace(base: string, exec: Exec): Workspace {
         await copyFile(file, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
         await chmod(path, 0o644);
       }),
-    mergeHost: (relative, libc) => guard(async () => mergeHost(await contained(relative), libc)),
+    mergeHost: (relative, libc) => guard(async () => mergeHost(await contained(relative), libc, links)),
     setTimes: (relative, time) =>
       guard(async () => {
         const path = await contained(relative);

@@ -159,7 +159,7 @@ describe('workspace', () => {
     await workspace.write('t/d/f', '');
     chmodSync(workspace.path('t/d'), 0o000);
     await workspace.dispose();
-    expect(readdirSync(join(directory, 'work'))).toEqual([]);
+    expect(readdirSync(join(directory, 'work')).filter((name) => name !== '.host-links')).toEqual([]);
   });
 
   test('sets every time, also of links and directories', async () => {
