@@ -30,6 +30,8 @@ export const hostPackages = ['binutils', 'build-base', 'busybox', 'make', 'patch
 export interface EngineFixture {
   readonly context: HostEngineContext;
   readonly objects: Objects;
+  /** Where workspaces are made. */
+  readonly workDirectory: string;
   /** What the host `upstream.example.org` serves, by path. */
   readonly served: Map<string, { readonly body: Buffer; readonly type?: string }>;
   readonly tallyCommit: string;
@@ -84,6 +86,7 @@ export async function createEngineFixture(limits: Partial<HostEngineContext['lim
   return {
     context,
     objects,
+    workDirectory: join(directory, 'work'),
     served,
     tallyCommit: repository.commit,
     libtallySha256: createHash('sha256').update(archive).digest('hex'),

@@ -39,8 +39,8 @@ export interface BuildNames {
 /**
  * Builds and tests the packages of one recipe on the host's toolchain, each step in a sandbox without network, and leaves
  * packages (unsigned), log and, last, `result.json` in staging. A build that fails is a result; a build that passed before
- * is not run again. Throws what may pass by itself: aborted, sandbox.unavailable, storage.*, tool.missing, upstream.*
- * that is worth another try.
+ * is not run again. Throws what may pass by itself: aborted, sandbox.unavailable, storage.*, tool.missing,
+ * upstream.unreachable, upstream.rate-limited.
  */
 export async function runHostBuild(
   context: HostEngineContext,

@@ -22,8 +22,12 @@ export function failureClass(code: ErrorCode): FailureClass {
   }
 }
 
-/** Whether trying again may help: then the error is not what the build came to, and is thrown on. */
+/**
+ * Whether trying again in a moment may help: then the error is not what the build came to, and is thrown on. A server that
+ * answers, but not with what it should, is a result: somebody has to look at it.
+ */
 export function isPassing(error: RegrowError): boolean {
+  if (error.code === 'upstream.answer-invalid') return false;
   return error.retry !== 'never' || error.code === 'internal';
 }
 
