@@ -65,8 +65,9 @@ function sendError(request: FastifyRequest, reply: FastifyReply, thrown: unknown
 
 async function build(ports: ApiPorts, options: ApiOptions): Promise<{ app: FastifyInstance; stop: () => void }> {
   const { ledger, objects, log, settings } = ports;
+  const fastifyLog: FastifyBaseLogger = log;
   const app: FastifyInstance = fastify({
-    loggerInstance: log as FastifyBaseLogger,
+    loggerInstance: fastifyLog,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
     requestTimeout: 30_000,

@@ -54,12 +54,12 @@ function optionsOf(node: SchemaNode, key: string): ConfigOption[] {
 
 /** Every option, in the schema's order. */
 export function configOptions(): readonly ConfigOption[] {
-  return optionsOf(configJsonSchema() as SchemaNode, '');
+  return optionsOf(configJsonSchema(), '');
 }
 
 /** The names that may stand below a key; empty where it holds no names of ours. */
 export function allowedBelow(path: readonly PropertyKey[]): readonly string[] {
-  let node: SchemaNode | undefined = configJsonSchema() as SchemaNode;
+  let node: SchemaNode | undefined = configJsonSchema();
   for (const part of path) node = typeof part === 'number' ? node?.items : node?.properties?.[String(part)];
   return Object.keys(node?.properties ?? {});
 }

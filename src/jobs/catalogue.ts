@@ -50,7 +50,6 @@ const payloads = {
 export type JobType = keyof typeof payloads;
 export type JobPayloads = { readonly [T in JobType]: z.infer<(typeof payloads)[T]> };
 export type JobPayload<T extends JobType> = JobPayloads[T];
-export type ResultKind = JobPayload<'result'>['kind'];
 
 export interface JobDefinition<P> {
   /** Of the payload's shape. A job of another version is refused, not guessed at. */

@@ -75,14 +75,19 @@ async function within(work: Promise<unknown>, milliseconds: number): Promise<boo
 }
 
 async function handle(job: Job, handlers: JobHandlers, context: JobContext): Promise<void> {
-  async function dispatch<T extends JobType>(type: T): Promise<void> {
-    const payload = unpackJob(type, job.data);
-    const handler = handlers[type];
-    if (handler === undefined) throw unknownJob(job);
-    await handler(payload, context);
-  }
   if (!isJobType(job.name)) throw unknownJob(job);
-  await dispatch(job.name);
+  const run = handlerOf(handlers, job.name);
+  if (run === undefined) throw unknownJob(job);
+  await run(job.data, context);
+}
+
+/** A handler together with the check of its payload: what is stored in Redis goes in. */
+function handlerOf<T extends JobType>(
+  handlers: JobHandlers,
+  type: T,
+): ((data: unknown, context: JobContext) => Promise<void>) | undefined {
+  const handler: ((payload: JobPayload<T>, context: JobContext) => Promise<void>) | undefined = handlers[type];
+  return handler === undefined ? undefined : (data, context) => handler(unpackJob(type, data), context);
 }
 
 function unknownJob(job: Job): RegrowError {

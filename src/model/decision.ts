@@ -53,5 +53,4 @@ export const decisionSchema = z.strictObject({
 });
 
 export type Evidence = z.infer<typeof evidenceSchema>;
-export type VersionPoint = z.infer<typeof versionPointSchema>;
 export type Decision = z.infer<typeof decisionSchema>;

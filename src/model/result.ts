@@ -69,9 +69,5 @@ export const resultSchema = z.discriminatedUnion('kind', [
 ]);
 
 export type ObservedResult = z.infer<typeof observedResultSchema>;
-export type BuiltResult = z.infer<typeof builtResultSchema>;
-export type VerifiedResult = z.infer<typeof verifiedResultSchema>;
-export type PublishedResult = z.infer<typeof publishedResultSchema>;
 export type ImageBuiltResult = z.infer<typeof imageBuiltResultSchema>;
-export type ImagePublishedResult = z.infer<typeof imagePublishedResultSchema>;
 export type Result = z.infer<typeof resultSchema>;

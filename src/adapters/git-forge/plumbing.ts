@@ -7,7 +7,7 @@ import type { GitForgeOptions } from './git-forge.ts';
 /** One ref of a transaction. `from`: what it must be now, undefined for absent, `any` for whatever. `to`: undefined deletes. */
 export interface RefChange {
   readonly ref: string;
-  readonly from: string | undefined | 'any';
+  readonly from: string | undefined;
   readonly to: string | undefined;
 }
 

@@ -5,7 +5,7 @@ import { findUnknownKeys } from './unknown-keys.ts';
 import { lineAt, readYaml } from './yaml.ts';
 
 export type { PipelineNode } from './pipeline-node.ts';
-export type { Recipe, RecipeEnvironment, RecipeTest, Subpackage } from './recipe-schema.ts';
+export type { Recipe, RecipeEnvironment, Subpackage } from './recipe-schema.ts';
 export type { UpdateBlock } from './update-block.ts';
 
 /** Something that is not as melange wants it, and that regrow can live with. */

@@ -91,7 +91,7 @@ export async function createOsvFake(options: OsvOptions): Promise<OsvFake> {
     publish(ecosystem, record) {
       const at = options.clock.now().toISOString();
       const full = { schema_version: '1.7.0', published: at, modified: at, ...record };
-      put(ecosystem, record.id, String(full.modified), `${JSON.stringify(full, null, 2)}\n`);
+      put(ecosystem, record.id, full.modified, `${JSON.stringify(full, null, 2)}\n`);
     },
     publishText(ecosystem, id, text) {
       put(ecosystem, id, options.clock.now().toISOString(), text);
