@@ -105,7 +105,11 @@ function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace 
         await copyFile(file, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
         await chmod(path, 0o644);
       }),
-    mergeHost: (relative, libc) => guard(async () => mergeHost(await contained(relative), libc, links)),
+    mergeHost: (relative, libc) =>
+      guard(async () => {
+        await makeDirectory(relative);
+        await mergeHost(await contained(relative), libc, links);
+      }),
     setTimes: (relative, time) =>
       guard(async () => {
         const path = await contained(relative);
