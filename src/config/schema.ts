@@ -134,6 +134,9 @@ export const configSchema = z.strictObject({
       concurrency: count.max(256).default(2).describe('Builds at the same time, for each target'),
       stepTimeout: z.number().positive().default(3600).describe('Seconds that one step of a recipe may take'),
       outputLimit: count.default(64 * 1024 ** 2).describe('Most bytes that a build may print before it is ended'),
+      processLimit: count
+        .default(2048)
+        .describe('Most processes of one step at a time: more than any real build has, fewer than a machine can bear'),
       hostTools: z
         .record(z.string(), z.array(z.string().min(1)))
         .default({})

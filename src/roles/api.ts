@@ -1,14 +1,14 @@
 import { openLedger } from '../adapters/ledger.ts';
 import { createApi } from '../api/server.ts';
-import type { ConductorRole } from './conductor/term.ts';
+import { heartbeat } from './conductor/conductor.ts';
 import type { RoleHost } from './host.ts';
 
-/** Serves what is, to people and programs. Holds no token but its own. Gives the address. */
-export async function startApi(host: RoleHost, conductor: ConductorRole | undefined): Promise<string> {
+/** Serves what is, to people and programs. Holds no token but its own. Gives the address. `ledgerIsThere`: a conductor of this process made it. */
+export async function startApi(host: RoleHost, ledgerIsThere: boolean): Promise<string> {
   const { parts, secrets } = host;
   const { config, objects, queues, clock, log, paths } = parts;
   // The conductor's connection would do in one process; a second one keeps readers from ever holding up a write.
-  const ledger = openLedger({ file: paths.ledger, readonly: conductor !== undefined });
+  const ledger = openLedger({ file: paths.ledger, readonly: ledgerIsThere });
   const api = await createApi(
     {
       ledger,
@@ -25,7 +25,7 @@ export async function startApi(host: RoleHost, conductor: ConductorRole | undefi
         mergeGreen: config.forge.mergeGreen,
         ...(secrets.apiToken === undefined ? {} : { token: secrets.apiToken }),
       },
-      conductor: async () => conductor?.lastRound(),
+      conductor: async () => (await ledger.get('cursor', heartbeat))?.value.cursor,
     },
     config.api.bullBoard ? { board: queues.bullQueues() } : {},
   );

@@ -17,9 +17,7 @@ import type { Objects } from '../ports/objects.ts';
 import { buildEffect, finalFailure, readRequest, report, requestDigest } from './effects.ts';
 import type { RoleHost } from './host.ts';
 import { buildImage, type ImageBuilderPorts, type ImageRunLimits } from './image-builder.ts';
-
-/** Processes of one step at a time: more than any real build has, fewer than a machine can bear. */
-const processLimit = 2048;
+import { createLiveLog } from './live-log.ts';
 
 const archNames: Readonly<Record<string, Arch>> = {
   x64: 'x86_64',
@@ -59,7 +57,7 @@ export async function startBuilder(host: RoleHost): Promise<void> {
   const sandbox = createSandbox({ exec });
   await sandbox.probe();
   const arch = hostArch();
-  const { stepTimeout, outputLimit, hostTools, concurrency } = config.build;
+  const { stepTimeout, outputLimit, processLimit, hostTools, concurrency } = config.build;
   const limits = { stepTimeout: stepTimeout * 1000, outputLimit, processLimit };
   const ports = { objects, sandbox, workspaces: createWorkspaces({ directory: paths.workspaces, exec }) };
   const engine: HostEngineContext = {
@@ -72,7 +70,7 @@ export async function startBuilder(host: RoleHost): Promise<void> {
     limits,
     distribution: { namespace: config.publish.keyName, name: config.api.title },
     builder: hostname(),
-    ...(host.onLog === undefined ? {} : { onLog: host.onLog }),
+    liveLog: createLiveLog(objects, log),
   };
   const handlers = createBuilder({
     ports,

@@ -43,7 +43,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     if (roles.has('builder')) await startBuilder(host);
     if (roles.has('poller')) startPoller(host);
     const conductor = roles.has('conductor') ? startConductor(host) : undefined;
-    const url = roles.has('api') ? await startApi(host, conductor) : undefined;
+    const url = roles.has('api') ? await startApi(host, conductor !== undefined) : undefined;
     log.info({ roles: [...roles], targets: config.targets, url }, 'regrow runs');
     return {
       url,

@@ -1,14 +1,15 @@
 import type { Secrets } from '../config/secrets.ts';
 import { createWorker, type JobHandlers, type SettledJob, type WorkerTimings } from '../jobs/worker.ts';
 import type { Signer } from '../ports/signer.ts';
+import type { Verify } from './verifier.ts';
 import type { SharedParts } from './parts.ts';
 
 export interface HostOptions {
   readonly secrets: Secrets;
   /** Default: the key under the state directory, made when absent. */
   readonly signer?: Signer;
-  /** Takes build logs as they grow. */
-  readonly onLog?: (buildKey: string, text: string) => void;
+  /** Who judges builds. Default: a child process without keys; tests judge in their own process, which is faster. */
+  readonly verify?: Verify;
   /** False: the clock asks for nothing; only `tick` and what comes in do. */
   readonly schedule?: boolean;
   /** Milliseconds that the conductor's lease outlives it. */

@@ -5,8 +5,7 @@ import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
 import { sha256 } from '../model/canonical.ts';
 import { type ImageCatalogue, type ImagePublication, imageCatalogueSchema } from '../model/publication.ts';
-import type { ImagePublishRequest, ImageRequest, VerifyRequest } from '../model/request.ts';
-import type { Verdict } from '../model/verdict.ts';
+import type { ImagePublishRequest, ImageRequest } from '../model/request.ts';
 import type { Clock } from '../ports/clock.ts';
 import { blobKey, type Objects } from '../ports/objects.ts';
 import type { Signer } from '../ports/signer.ts';
@@ -14,7 +13,7 @@ import { type PublishOptions, publishGeneration } from '../publish/generation.ts
 import { readCurrent } from '../publish/manifest.ts';
 import { finalFailure, readRequest, readResult, report, requestDigest } from './effects.ts';
 import type { RoleHost } from './host.ts';
-import { createChildVerifier } from './verifier.ts';
+import { createChildVerifier, type Verify } from './verifier.ts';
 
 export interface PublisherContext {
   readonly objects: Objects;
@@ -23,7 +22,7 @@ export interface PublisherContext {
   readonly clock: Clock;
   readonly options: PublishOptions;
   /** Judges untrusted bytes where no key is: in a child process. */
-  readonly verify: (request: VerifyRequest, signal: AbortSignal) => Promise<readonly Verdict[]>;
+  readonly verify: Verify;
 }
 
 const catalogueKey = 'images/current';
@@ -43,7 +42,7 @@ export async function startPublisher(host: RoleHost): Promise<void> {
     signer: host.signer ?? (await openSigner(paths.keys, keyName)),
     clock,
     options: { keepGenerations, ...(keepVersions === 0 ? {} : { keepVersions }), description: config.api.title },
-    verify: createChildVerifier({ exec, clock, objects: paths.objects }),
+    verify: host.verify ?? createChildVerifier({ exec, clock, objects: paths.objects }),
   });
   host.work('publish', 1, handlers);
 }

@@ -8,6 +8,9 @@ import { type Verdict, verdictSchema } from '../model/verdict.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Exec } from '../ports/exec.ts';
 
+/** Judges the builds of one request. */
+export type Verify = (request: VerifyRequest, signal: AbortSignal) => Promise<readonly Verdict[]>;
+
 const outputSchema = z.union([
   z.strictObject({ verdicts: z.array(verdictSchema) }),
   z.strictObject({
@@ -36,8 +39,9 @@ function childArguments(objects: string): [string, ...string[]] {
 }
 
 /** Judges builds in a child process without keys. `objects`: absolute path of the object folder. */
-export function createChildVerifier({ exec, clock, objects }: { exec: Exec; clock: Clock; objects: string }) {
-  return async function verify(request: VerifyRequest, signal: AbortSignal): Promise<readonly Verdict[]> {
+export function createChildVerifier(options: { exec: Exec; clock: Clock; objects: string }): Verify {
+  const { exec, clock, objects } = options;
+  return async function verify(request, signal) {
     const { stdout, stderr, exitCode, timedOut } = await exec.run({
       argv: childArguments(objects),
       env: {},

@@ -34,8 +34,8 @@ export interface HostEngineContext {
   readonly recipeRepository?: string;
   /** Name of this builder. */
   readonly builder: string;
-  /** Takes the log as it grows. */
-  readonly onLog?: (buildKey: string, text: string) => void;
+  /** Takes the log as it grows; `end` resolves when it writes nothing of it any more. */
+  readonly liveLog?: { add(buildKey: string, text: string): void; end(buildKey: string): Promise<void> };
 }
 
 /** Directories of a build, relative to its workspace. */

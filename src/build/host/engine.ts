@@ -51,7 +51,7 @@ export async function runHostBuild(
   const earlier = await readPassed(context, names.buildKey);
   if (earlier !== undefined) return earlier;
   const started = context.clock.now().getTime();
-  const log = createBuildLog(context.limits.outputLimit, (text) => context.onLog?.(names.buildKey, text));
+  const log = createBuildLog(context.limits.outputLimit, (text) => context.liveLog?.add(names.buildKey, text));
   const build: RunningBuild = { request, context, log, signal, step: undefined };
   let packages: readonly PackagedTree[] = [];
   let tests: readonly TestResult[] = [];
@@ -64,6 +64,8 @@ export async function runHostBuild(
     log.say(`failed: ${error.message}${error.remedy === undefined ? '' : `; ${error.remedy}`}`);
     if (isPassing(error)) throw error;
     failure = buildFailure(error, build.step?.(), log.tail(30));
+  } finally {
+    await context.liveLog?.end(names.buildKey);
   }
   const kept = failure === undefined ? packages : [];
   const result: BuildResult = {

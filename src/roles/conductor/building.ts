@@ -23,6 +23,11 @@ export interface PurposePlan {
   readonly waits: readonly Wait[];
 }
 
+/** Whether everything of a purpose is built. */
+export function isBuilt(plan: PurposePlan): boolean {
+  return plan.waits.length === 0 && plan.builds.every((build) => build.attempt?.state === 'passed');
+}
+
 /** The newest attempt at each build key. */
 export function newestAttempts(context: ConductorContext): Map<string, BuildAttempt> {
   const newest = new Map<string, BuildAttempt>();

@@ -3,7 +3,7 @@ import type { JobHandlers } from '../../jobs/worker.ts';
 import type { ImageRequest } from '../../model/request.ts';
 import { resultSchema } from '../../model/result.ts';
 import { createRepositoryView } from '../../report/repository.ts';
-import { planAll } from './building.ts';
+import { isBuilt, planAll } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { decideAll } from './deciding.ts';
 import { createAdvisoryShelf, recordFindings } from './finding.ts';
@@ -28,10 +28,10 @@ export interface Conductor {
   advisoryJobs(feed: string, slot: number): readonly AnyJobRequest[];
   /** Compares what should be with what is and enqueues the difference. Calls that come while one runs share the next. */
   reconcile(): Promise<void>;
-  /** When the last round ended well, ISO 8601. */
-  lastRound(): string | undefined;
 }
 
+/** Ledger key of when a round last ended well: the api may run in another process. */
+export const heartbeat = 'conductor/last-round';
 /** Rounds in a row before the next event or the timer goes on. */
 const mostRounds = 20;
 const decoder = new TextDecoder();
@@ -43,7 +43,6 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
   const advisories = createAdvisoryShelf(context);
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
-  let lastRound: string | undefined;
 
   async function observe(): Promise<World> {
     await repository.refresh();
@@ -63,9 +62,9 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     const moved = await followProposals(context, world, plans, index);
     const main = plans.get('main');
     if (main !== undefined) await publishReady(context, world, main, findingsOf);
-    await updateImages(context, world, await options.keys());
+    await updateImages(context, world, await options.keys(), main !== undefined && isBuilt(main));
     await recordProblems(world);
-    lastRound = clock.now().toISOString();
+    await book.put('cursor', heartbeat, { cursor: clock.now().toISOString() });
     return moved;
   }
 
@@ -105,7 +104,6 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
 
   return {
     reconcile,
-    lastRound: () => lastRound,
     async releaseJobs(slot) {
       await repository.refresh();
       const { commit } = await repository.head();

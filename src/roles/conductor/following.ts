@@ -10,7 +10,7 @@ import type { PlannedBuild } from '../../plan/build-plan.ts';
 import { followers } from '../../plan/followers.ts';
 import { extendProposal } from '../../propose/extend.ts';
 import { type BuildReport, reportBuild, reportProposal } from '../../propose/report-build.ts';
-import type { PurposePlan } from './building.ts';
+import { isBuilt, type PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { type Judgement, judgeProposal } from './judging.ts';
 import { makeProposal, proposalFindings, proposalProblem } from './proposing.ts';
@@ -82,10 +82,6 @@ function isObsolete(world: World, proposal: Proposal): boolean {
       return compareApkVersions(`${version}-r${epoch}`, change.to) >= 0;
     })
   );
-}
-
-function isBuilt(plan: PurposePlan): boolean {
-  return plan.waits.length === 0 && plan.builds.every((build) => build.attempt?.state === 'passed');
 }
 
 /** Raises the epochs of packages that would lose a shared object, in the same proposal. */

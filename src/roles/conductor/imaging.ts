@@ -13,8 +13,16 @@ import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
 import type { World } from './world.ts';
 
-/** Builds and publishes every image whose definition or packages are not those of the published one. */
-export async function updateImages(context: ConductorContext, world: World, keys: ImageRequest['keys']): Promise<void> {
+/**
+ * Builds and publishes every image whose definition or packages are not those of the published one. Until main `isComplete`,
+ * a package that an image lacks may still come.
+ */
+export async function updateImages(
+  context: ConductorContext,
+  world: World,
+  keys: ImageRequest['keys'],
+  isComplete: boolean,
+): Promise<void> {
   for (const { path, text } of world.tree.images) {
     const name =
       path
@@ -29,6 +37,7 @@ export async function updateImages(context: ConductorContext, world: World, keys
       }
     } catch (thrown) {
       const { code, message, remedy } = reportError(thrown);
+      if (code === 'solve.unsatisfiable' && !isComplete) continue;
       const problem: Problem = {
         area: 'image',
         name,

@@ -37,10 +37,21 @@ export async function readForge(context: ConductorContext): Promise<readonly Pro
       kind,
       package: proposal.package,
       text: `${proposal.title} ${did[kind]}: ${proposal.url}`,
-      facts: { number: proposal.number, version: proposal.version, url: proposal.url },
+      facts: {
+        number: proposal.number,
+        version: proposal.version,
+        url: proposal.url,
+        ...sourceOfDecision(context, proposal),
+      },
     });
   }
   return proposals;
+}
+
+/** The source whose release it is about, so that the time from one to the other can be told. */
+function sourceOfDecision({ book }: ConductorContext, proposal: Proposal): { source?: string } {
+  const source = book.get('decision', proposal.package)?.value.to?.source;
+  return source === undefined ? {} : { source };
 }
 
 function whatHappened(before: Proposal | undefined, now: Proposal) {

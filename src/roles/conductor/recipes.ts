@@ -159,13 +159,12 @@ export function createRecipeReader(context: ConductorContext) {
       return last;
     },
 
-    /** One recipe of another commit, a proposal's. Throws what parsing it throws; undefined when the path is not there. */
-    async readOne(commit: string, path: string): Promise<RecipeFile | undefined> {
+    /** One recipe of another commit, a proposal's, or what is wrong with it; undefined when the path is not there. */
+    async readOne(commit: string, path: string): Promise<RecipeFile | Problem | undefined> {
       const file = (await repository.files(commit)).find((one) => one.path === path);
       if (file === undefined) return undefined;
       await readTexts([file]);
-      const one = parse(file);
-      return 'area' in one ? undefined : one;
+      return parse(file);
     },
   };
 }
@@ -178,13 +177,14 @@ export function recipeProblem(path: string, thrown: unknown): Problem {
       .split('/')
       .at(-1)
       ?.replace(/\.ya?ml$/, '') ?? path;
-  const { code, message, remedy, line, field } = reportError(thrown);
+  // An error in a pipeline that the recipe uses says which file it is in.
+  const { code, message, remedy, file = path, line, field } = reportError(thrown);
   return {
     area: 'recipe',
     name,
     code,
     message,
-    file: path,
+    file,
     ...(remedy === undefined ? {} : { remedy }),
     ...(line === undefined ? {} : { line }),
     ...(field === undefined ? {} : { field }),

@@ -10,7 +10,7 @@ import type { Ending, RoleHost } from '../host.ts';
 import { openForge } from '../parts.ts';
 import { publicKeysPrefix } from '../publisher.ts';
 import { openBook } from './book.ts';
-import { type Conductor, createConductor } from './conductor.ts';
+import { createConductor } from './conductor.ts';
 
 /** Jobs of these queues that the conductor takes at a time: results share one reconcile. */
 const concurrency = { control: 4, results: 16 };
@@ -18,13 +18,10 @@ const concurrency = { control: 4, results: 16 };
 export interface ConductorRole {
   /** Waits until this process is the conductor, then does what the clock would. */
   tick(): Promise<void>;
-  /** When it last finished a round, ISO 8601. */
-  lastRound(): string | undefined;
 }
 
 /** The time in which this process holds the lease. */
 interface Term {
-  readonly conductor: Conductor;
   tick(): Promise<void>;
   end(ending: Ending): Promise<void>;
 }
@@ -38,7 +35,6 @@ export function startConductor(host: RoleHost): ConductorRole {
   const ledger = openLedger({ file: parts.paths.ledger });
   let term: Promise<Term> | undefined;
   let gained: (() => void)[] = [];
-  let lastRound: () => string | undefined = () => undefined;
   const end = async (ending: Ending) => {
     const ended = term;
     term = undefined;
@@ -51,10 +47,7 @@ export function startConductor(host: RoleHost): ConductorRole {
     log: parts.log,
     ...(host.leaseTime === undefined ? {} : { ttl: host.leaseTime }),
     onGained(_token, signal) {
-      term = takeTerm(host, ledger).then((one) => {
-        lastRound = one.conductor.lastRound;
-        return one;
-      });
+      term = takeTerm(host, ledger);
       term.catch((thrown: unknown) => parts.log.error({ err: thrown }, 'the conductor cannot start'));
       signal.addEventListener('abort', () => void end({ how: 'stop', grace: 0 }));
       for (const go of gained) go();
@@ -74,7 +67,6 @@ export function startConductor(host: RoleHost): ConductorRole {
       const current = await term;
       await current?.tick();
     },
-    lastRound: () => lastRound(),
   };
 }
 
@@ -130,7 +122,6 @@ async function takeTerm(host: RoleHost, ledger: Ledger): Promise<Term> {
   ];
   if (host.schedule !== false) await schedule.start();
   return {
-    conductor,
     tick: () => schedule.tick(),
     async end(ending) {
       await schedule.stop();

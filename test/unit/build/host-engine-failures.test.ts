@@ -202,11 +202,14 @@ describe('what a step sees', () => {
     const controller = new AbortController();
     const request = fixture.request(runs('echo started; sleep 100'), target);
     const key = digestOf(request);
-    const onLog = (_key: string, text: string): void => {
-      if (text.includes('started')) controller.abort();
+    const liveLog = {
+      add: (_key: string, text: string) => {
+        if (text.includes('started')) controller.abort();
+      },
+      end: () => Promise.resolve(),
     };
     const names = { buildKey: key, request: key };
-    const running = runHostBuild({ ...fixture.context, onLog }, request, names, controller.signal);
+    const running = runHostBuild({ ...fixture.context, liveLog }, request, names, controller.signal);
     await expect(running).rejects.toMatchObject({ code: 'aborted' });
     expect(await fixture.objects.list(stagingKey(key, ''))).toEqual([]);
     expect(readdirSync(fixture.workDirectory).filter((name) => name.startsWith('hello'))).toEqual([]);
