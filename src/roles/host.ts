@@ -1,8 +1,8 @@
 import type { Secrets } from '../config/secrets.ts';
 import { createWorker, type JobHandlers, type SettledJob, type WorkerTimings } from '../jobs/worker.ts';
 import type { Signer } from '../ports/signer.ts';
-import type { Verify } from './verifier.ts';
 import type { SharedParts } from './parts.ts';
+import type { Verify } from './verifier.ts';
 
 export interface HostOptions {
   readonly secrets: Secrets;
