@@ -67,6 +67,8 @@ const vulnerabilitySchema = z.strictObject({
 const blockerSchema = z.strictObject({
   kind: blockerKindSchema,
   text: z.string(),
+  /** Of the error that it is, where it is one. */
+  code: z.string().optional(),
   since: z.string().optional(),
   until: z.string().optional(),
   proposal: z.number().int().optional(),

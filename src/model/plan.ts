@@ -15,6 +15,8 @@ export const waitSchema = z.strictObject({
   because: z.string(),
   /** Origins that it waits for. */
   on: z.array(z.string()),
+  /** Of the error, where it cannot be built as it is. */
+  code: z.string().optional(),
 });
 
 /** Something wrong with one package, recipe, source or image that a person can mend. Ledger key: `AREA/NAME`. */

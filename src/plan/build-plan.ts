@@ -1,4 +1,4 @@
-import { reportError } from '../errors.ts';
+import { type ErrorCode, reportError } from '../errors.ts';
 import type { Artifact } from '../model/artifact.ts';
 import type { BuildAttempt, BuildRequest } from '../model/build.ts';
 import { parseDependency } from '../model/dependency.ts';
@@ -131,7 +131,7 @@ export function planBuilds(input: BuildPlanInput): BuildPlan {
   return { builds, waits };
 }
 
-function wait(need: BuildNeed, reason: Wait['reason'], because: string, on: readonly string[]): Wait {
+function wait(need: BuildNeed, reason: Wait['reason'], because: string, on: readonly string[], code?: ErrorCode): Wait {
   return {
     package: need.resolved.name,
     version: need.resolved.fullVersion,
@@ -140,6 +140,7 @@ function wait(need: BuildNeed, reason: Wait['reason'], because: string, on: read
     reason,
     because,
     on: [...on],
+    ...(code === undefined ? {} : { code }),
   };
 }
 
@@ -197,7 +198,7 @@ function lockBuild(need: BuildNeed, sources: EnvironmentSources, input: BuildPla
     const error = reportError(thrown, where);
     const reason = error.code === 'build.refused' ? 'refused' : 'environment-unsatisfiable';
     const remedy = error.remedy === undefined ? '' : `; ${error.remedy}`;
-    return wait(need, reason, `${error.message}${remedy}`, []);
+    return wait(need, reason, `${error.message}${remedy}`, [], error.code);
   }
 }
 

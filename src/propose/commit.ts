@@ -26,14 +26,17 @@ export function messageOf(title: string, text: string, content: string): string 
   return `${title}\n\n${text}\n\n${contentName}: ${content}\n`;
 }
 
-/** Someone else's commit on our branch stops us: their work is worth more than our update. */
-export function refuseWhenNotOurs(branch: string, tip: ForgeBranch): void {
-  if (tip.ours) return;
-  throw new RegrowError(
+export function notOurs(branch: string, commit: string): RegrowError {
+  return new RegrowError(
     'forge.conflict',
-    `${branch} has a commit that is not regrow's (${tip.commit}); it is left as it is`,
+    `${branch} has a commit that is not regrow's (${commit}); it is left as it is`,
     {
       remedy: 'merge or close its pull request, or delete the branch',
     },
   );
+}
+
+/** Someone else's commit on our branch stops us: their work is worth more than our update. */
+export function refuseWhenNotOurs(branch: string, tip: ForgeBranch): void {
+  if (!tip.ours) throw notOurs(branch, tip.commit);
 }

@@ -21,6 +21,12 @@ function earliest(...times: readonly (string | undefined)[]): string | undefined
   return times.reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a), undefined);
 }
 
+/** Whether a failure is of all that a feed or one of its ecosystems has; one of a single record is its own. */
+function isOfFeed(source: string, feed: string): boolean {
+  const whole = `advisories:${feed}`;
+  return source === feed || source === whole || (source.startsWith(`${whole}/`) && source.split('/').length > 2);
+}
+
 /** How fresh what is known of upstreams and advisories is. */
 export async function readFreshness(ledger: Ledger): Promise<Freshness> {
   const entries = await ledger.list('observation');
@@ -41,9 +47,9 @@ export async function readFreshness(ledger: Ledger): Promise<Freshness> {
     }
   }
   const failing = [...failures].flatMap(([source, failure]) => {
-    const feed = feeds.get(source);
+    const feed = [...feeds.values()].find(({ name }) => isOfFeed(source, name));
     if (feed === undefined) return [{ source, ...failure }];
-    feeds.set(source, { ...feed, failingSince: failure.since, message: failure.message });
+    feeds.set(feed.name, { ...feed, failingSince: failure.since, message: failure.message });
     return [];
   });
   const failed = new Set(failing.map((one) => one.source));

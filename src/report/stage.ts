@@ -2,7 +2,7 @@ import { splitEpoch } from '../model/apk-version.ts';
 import type { BuildAttempt } from '../model/build.ts';
 import type { Decision } from '../model/decision.ts';
 import type { Blocker, BlockerKind } from '../model/explanation.ts';
-import type { Purpose, Wait } from '../model/plan.ts';
+import type { Problem, Purpose, Wait } from '../model/plan.ts';
 import type { Proposal } from '../model/proposal.ts';
 import type { TargetName } from '../model/target.ts';
 import type { Verdict } from '../model/verdict.ts';
@@ -25,6 +25,14 @@ type Details = Omit<Blocker, 'kind' | 'text' | 'tail'> & { readonly tail?: reado
 function blocker(kind: BlockerKind, text: string, details: Details = {}): Blocker {
   const { tail = [], ...rest } = details;
   return { kind, text, ...rest, tail: [...tail] };
+}
+
+function codeOf(failure: { readonly code?: string | undefined } | undefined): { code?: string } {
+  return failure?.code === undefined ? {} : { code: failure.code };
+}
+
+function problemBlocker({ value, at }: Standing<Problem>, details: Details = {}): Blocker {
+  return blocker('problem', value.message, { ...details, ...codeOf(value), since: at });
 }
 
 /** Full version with epoch of what git asks for. */
@@ -60,6 +68,7 @@ function findBuildBlocker(facts: PackageFacts, builds: readonly BuildAttempt[], 
       buildKey: failed.buildKey,
       since: failed.finishedAt ?? failed.queuedAt,
       tail: what?.tail ?? [],
+      ...codeOf(what),
     });
   }
   const refused = latest.find((build) => verdictOf(build)?.passed === false);
@@ -126,6 +135,7 @@ function findWait(facts: PackageFacts, purpose: Purpose, details: Details): Bloc
   const { version, target, because, reason } = found.value;
   return blocker(waitKind(reason), `${version} for ${target} cannot be built yet: ${because}`, {
     ...details,
+    ...codeOf(found.value),
     since: found.at,
   });
 }
@@ -208,17 +218,30 @@ export function findBlocker(facts: PackageFacts, settings: ReportSettings): Bloc
   if (broken !== undefined) {
     const { file, line, message } = broken.value;
     const where = file === undefined ? '' : ` (${file}${line === undefined ? '' : `:${line}`})`;
-    return blocker('recipe-invalid', `the recipe cannot be read: ${message}${where}`, { since: broken.at });
+    return blocker('recipe-invalid', `the recipe cannot be read: ${message}${where}`, {
+      ...codeOf(broken.value),
+      since: broken.at,
+    });
   }
-  if (facts.proposal !== undefined) return findInProposal(facts, facts.proposal, settings);
+  if (facts.proposal !== undefined) {
+    const found = findInProposal(facts, facts.proposal, settings);
+    // What keeps regrow from going on with the proposal counts for more than that its builds run.
+    const obstacle = facts.problems.find(({ value }) => value.area === 'forge' || value.area === 'propose');
+    if (obstacle === undefined || found.kind === 'build-failed' || found.kind === 'gate-failed') return found;
+    return problemBlocker(obstacle, { proposal: facts.proposal.number });
+  }
   const unpublished = findUnpublished(facts, settings);
   if (unpublished !== undefined) return unpublished;
   const problem = facts.problems[0];
-  if (problem !== undefined) return blocker('problem', problem.value.message, { since: problem.at });
+  if (problem !== undefined) return problemBlocker(problem);
   const { decision } = facts;
   if (decision === undefined) {
     return blocker('not-observed-yet', 'no recipe of this name was read from main since the daemon started');
   }
   const { reason, because, until } = decision.value;
-  return blocker(reasonKind(reason), because, { since: decision.at, ...(until === undefined ? {} : { until }) });
+  return blocker(reasonKind(reason), because, {
+    since: decision.at,
+    ...(reason === 'source-failed' ? codeOf(facts.failure) : {}),
+    ...(until === undefined ? {} : { until }),
+  });
 }

@@ -1,7 +1,8 @@
+import { type ErrorCode, RegrowError } from '../../errors.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import type { BuildAttempt } from '../../model/build.ts';
 import { canonicalJson, sha256 } from '../../model/canonical.ts';
-import type { Purpose, Wait } from '../../model/plan.ts';
+import type { Problem, Purpose, Wait } from '../../model/plan.ts';
 import type { Proposal } from '../../model/proposal.ts';
 import type { TargetName } from '../../model/target.ts';
 import { type BuildNeed, isForTarget, type PlannedBuild, planBuilds, promisedNames } from '../../plan/build-plan.ts';
@@ -10,22 +11,32 @@ import { packageFileName } from '../../report/repository.ts';
 import { buildEffect, readResult } from '../effects.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
+import { proposalProblem } from './problems.ts';
 import { type RecipeFile, recipeProblem } from './recipes.ts';
 import type { World } from './world.ts';
 
 /** Attempts at a build whose failures were ours, not the package's. */
 const infrastructureAttempts = 3;
+/** Attempts where a source could not be had, and milliseconds before the second one; twice as long before each next. */
+const upstreamAttempts = 8;
+const upstreamRest = 15 * 60_000;
 
 /** What is planned for one purpose: of each target the builds, and whether anything still waits. */
 export interface PurposePlan {
   readonly purpose: Purpose;
   readonly builds: readonly PlannedBuild[];
   readonly waits: readonly Wait[];
+  /** Why it cannot be built as it stands; whatever `builds` says, nothing of it may be merged. */
+  readonly problem?: Problem;
 }
 
 /** Whether everything of a purpose is built. */
 export function isBuilt(plan: PurposePlan): boolean {
-  return plan.waits.length === 0 && plan.builds.every((build) => build.attempt?.state === 'passed');
+  return (
+    plan.problem === undefined &&
+    plan.waits.length === 0 &&
+    plan.builds.every((build) => build.attempt?.state === 'passed')
+  );
 }
 
 /** The newest attempt at each build key. */
@@ -45,8 +56,7 @@ export async function planAll(context: ConductorContext, world: World): Promise<
   plans.set('main', planPurpose(context, world, 'main', main, []));
   for (const proposal of world.proposals) {
     if (proposal.state !== 'open') continue;
-    const needs = await proposalNeeds(context, world, proposal);
-    plans.set(proposal.number, planPurpose(context, world, proposal.number, needs, main));
+    plans.set(proposal.number, await planProposal(context, world, proposal, main));
   }
   for (const plan of plans.values()) {
     for (const build of plan.builds) await startBuild(context, build);
@@ -59,6 +69,23 @@ export async function planAll(context: ConductorContext, world: World): Promise<
   }
   await context.book.replace('wait', waits);
   return plans;
+}
+
+/** What is wrong with one proposal keeps that one from being built, and no other. */
+async function planProposal(
+  context: ConductorContext,
+  world: World,
+  proposal: Proposal,
+  main: readonly BuildNeed[],
+): Promise<PurposePlan> {
+  try {
+    const needs = await proposalNeeds(context, world, proposal);
+    return planPurpose(context, world, proposal.number, needs, main);
+  } catch (thrown) {
+    const problem = proposalProblem(proposal, thrown);
+    world.problems.set(`forge/${proposal.package}`, problem);
+    return { purpose: proposal.number, builds: [], waits: [], problem };
+  }
 }
 
 function planPurpose(
@@ -102,27 +129,38 @@ async function mainNeeds(context: ConductorContext, world: World): Promise<reado
       if (world.isPublished(target, name, `${version}-r${epoch}`)) continue;
       const why = `main has ${name} ${version}-r${epoch}, the repository does not`;
       const urgency = context.book.get('decision', name)?.value.urgency ?? 'normal';
-      const need = await needOf(context, world, file, target, { purpose: 'main', commit: world.tree, urgency, why });
-      if (need !== undefined) needs.push(need);
+      try {
+        const need = await needOf(world, file, target, { purpose: 'main', commit: world.tree, urgency, why });
+        if (need !== undefined) needs.push(need);
+      } catch (thrown) {
+        world.problems.set(`recipe/${name}`, { ...recipeProblem(file.path, thrown), name });
+      }
     }
   }
   return needs;
 }
 
+/** Throws what is wrong with the recipes as they stand on the branch: what cannot be read is never taken for built. */
 async function proposalNeeds(
   context: ConductorContext,
   world: World,
   proposal: Proposal,
 ): Promise<readonly BuildNeed[]> {
   const needs: BuildNeed[] = [];
+  if (proposal.changes.length === 0) {
+    throw new RegrowError('forge.conflict', 'its text no longer says what it changes', {
+      package: proposal.package,
+      remedy: 'nothing to do where the update is still wanted: regrow writes the text again; otherwise close it',
+    });
+  }
   const { commit, time } = await context.repository.commit(proposal.head);
   for (const change of proposal.changes) {
     const file = await world.reader.readOne(proposal.head, change.path);
-    if (file === undefined) continue;
+    if (file === undefined || 'area' in file) throw unreadable(proposal, change.path, file);
     const { version, epoch } = file.recipe.package;
     for (const target of context.settings.targets) {
       if (world.isPublished(target, change.package, `${version}-r${epoch}`)) continue;
-      const need = await needOf(context, world, file, target, {
+      const need = await needOf(world, file, target, {
         purpose: proposal.number,
         commit: { commit, time },
         urgency: proposal.fixes.length > 0 ? 'security' : 'normal',
@@ -134,8 +172,19 @@ async function proposalNeeds(
   return needs;
 }
 
+function unreadable(proposal: Proposal, path: string, problem: Problem | undefined): RegrowError {
+  if (problem === undefined) {
+    return new RegrowError('forge.conflict', `${proposal.branch} no longer has ${path}`, {
+      file: path,
+      remedy: 'put the recipe back on the branch, or close the pull request',
+    });
+  }
+  const { code, message, remedy } = problem;
+  return new RegrowError(code as ErrorCode, message, { file: path, ...(remedy === undefined ? {} : { remedy }) });
+}
+
+/** Undefined where the recipe is not for the target. Throws what is wrong with it. */
 async function needOf(
-  context: ConductorContext,
   world: World,
   file: RecipeFile,
   target: TargetName,
@@ -143,27 +192,21 @@ async function needOf(
     readonly commit: { readonly commit: string; readonly time: number };
   },
 ): Promise<BuildNeed | undefined> {
-  const { name } = file.recipe.package;
-  try {
-    const resolved = world.tree.resolve(file, target);
-    if (!isForTarget(resolved, target)) return undefined;
-    const { purpose, urgency, why, commit } = facts;
-    return {
-      purpose,
-      target,
-      resolved,
-      recipe: { path: file.path, text: file.text },
-      pipelines: world.tree.pipelinesOf(file),
-      files: await world.tree.filesOf(file),
-      commit: commit.commit,
-      sourceDateEpoch: commit.time,
-      urgency,
-      why,
-    };
-  } catch (thrown) {
-    world.problems.set(`recipe/${name}`, recipeProblem(file.path, thrown));
-    return undefined;
-  }
+  const resolved = world.tree.resolve(file, target);
+  if (!isForTarget(resolved, target)) return undefined;
+  const { purpose, urgency, why, commit } = facts;
+  return {
+    purpose,
+    target,
+    resolved,
+    recipe: { path: file.path, text: file.text },
+    pipelines: world.tree.pipelinesOf(file),
+    files: await world.tree.filesOf(file),
+    commit: commit.commit,
+    sourceDateEpoch: commit.time,
+    urgency,
+    why,
+  };
 }
 
 /** Queues a build that has none, records one that ended, tries again one that failed through no fault of its own. */
@@ -175,11 +218,19 @@ async function startBuild(context: ConductorContext, build: PlannedBuild): Promi
   }
   if (attempt.state === 'passed') return;
   if (attempt.state === 'failed') {
-    const again = attempt.result?.failure?.class === 'infrastructure' && attempt.attempt < infrastructureAttempts;
-    if (again) await queueAttempt(context, build, attempt.attempt + 1);
+    if (isWorthAnother(attempt, context.clock.now())) await queueAttempt(context, build, attempt.attempt + 1);
     return;
   }
   await followAttempt(context, attempt);
+}
+
+/** A server that gave a page where a file is due may give the file later; a file with another hash is somebody's to look at. */
+function isWorthAnother({ attempt, finishedAt, result }: BuildAttempt, now: Date): boolean {
+  const failure = result?.failure;
+  if (failure?.class === 'infrastructure') return attempt < infrastructureAttempts;
+  if (failure?.class !== 'upstream' || !failure.code.startsWith('upstream.')) return false;
+  const rest = upstreamRest * 2 ** (attempt - 1);
+  return attempt < upstreamAttempts && now.getTime() - Date.parse(finishedAt ?? '') >= rest;
 }
 
 async function queueAttempt(context: ConductorContext, build: PlannedBuild, number: number): Promise<void> {

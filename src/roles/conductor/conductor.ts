@@ -1,8 +1,11 @@
 import type { AnyJobRequest } from '../../jobs/queues.ts';
 import type { JobHandlers } from '../../jobs/worker.ts';
+import { canonicalJson } from '../../model/canonical.ts';
+import type { Problem } from '../../model/plan.ts';
 import type { ImageRequest } from '../../model/request.ts';
 import { resultSchema } from '../../model/result.ts';
 import { createRepositoryView } from '../../report/repository.ts';
+import { failureOf } from '../../watch/registry.ts';
 import { isBuilt, planAll } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { decideAll } from './deciding.ts';
@@ -12,7 +15,7 @@ import { updateImages } from './imaging.ts';
 import { makeProposal, proposalFindings, readForge, startProposals } from './proposing.ts';
 import { publishReady, recordGeneration } from './publishing.ts';
 import { createRecipeReader } from './recipes.ts';
-import { advisoryJobs, recordObserved, releaseJobs } from './watching.ts';
+import { advisoryJobs, recordFailure, recordObserved, releaseJobs } from './watching.ts';
 import { observeWorld, type World } from './world.ts';
 
 export interface ConductorOptions {
@@ -32,6 +35,8 @@ export interface Conductor {
 
 /** Ledger key of when a round last ended well: the api may run in another process. */
 export const heartbeat = 'conductor/last-round';
+/** What a forge that cannot be asked is called among the sources. */
+const forgeSource = 'forge';
 /** Rounds in a row before the next event or the timer goes on. */
 const mostRounds = 20;
 const decoder = new TextDecoder();
@@ -45,8 +50,21 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
   let next: Promise<void> | undefined;
 
   async function observe(): Promise<World> {
-    await repository.refresh();
-    return observeWorld(context, reader, view, await readForge(context));
+    try {
+      // The forge first: what it says of branches is then in the mirror.
+      const proposals = await readForge(context);
+      await repository.refresh();
+      await book.remove('observation', `failure/${forgeSource}`);
+      return await observeWorld(context, reader, view, { proposals, reachable: true });
+    } catch (thrown) {
+      const failure = failureOf(forgeSource, thrown, clock.now());
+      if (!/^(forge|upstream)\./.test(failure.code)) throw thrown;
+      // What main asked for when it was last seen is built and published meanwhile; proposals wait.
+      log.warn({ err: thrown }, 'the forge cannot be asked');
+      await recordFailure(context, failure);
+      const proposals = [...book.all('proposal')].map(({ value }) => value);
+      return observeWorld(context, reader, view, { proposals, reachable: false });
+    }
   }
 
   /** Says whether git or the forge is no longer as it was observed. */
@@ -56,10 +74,10 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     await recordGeneration(context, world);
     await recordFindings(context, world, index);
     const decisions = await decideAll(context, world, index);
-    await startProposals(context, world, decisions);
+    if (world.reachable) await startProposals(context, world, decisions);
     const plans = await planAll(context, world);
     const findingsOf = (origins: readonly string[]) => proposalFindings(world, index, origins);
-    const moved = await followProposals(context, world, plans, index);
+    const moved = world.reachable && (await followProposals(context, world, plans, index));
     const main = plans.get('main');
     if (main !== undefined) await publishReady(context, world, main, findingsOf);
     await updateImages(context, world, await options.keys(), main !== undefined && isBuilt(main));
@@ -74,11 +92,16 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
   }
 
   async function recordProblems(world: World): Promise<void> {
+    const known = new Map([...book.all('problem')].map((entry) => [entry.key, canonicalJson(entry.value)]));
     const rows = [...world.problems].map(([key, value]) => [key, { value, about: value.name }] as const);
-    const { came } = await book.replace('problem', new Map(rows));
-    for (const key of came) {
-      const problem = world.problems.get(key);
-      if (problem === undefined) continue;
+    // Problems of the forge are seen only while it can be asked; those of proposing an update are kept by who proposes.
+    const isSeen = ({ area }: Problem) => area !== 'propose' && (world.reachable || area !== 'forge');
+    await book.replace('problem', new Map(rows), (key) => {
+      const before = book.get('problem', key)?.value;
+      return before === undefined || isSeen(before);
+    });
+    for (const [key, problem] of world.problems) {
+      if (known.get(key) === canonicalJson(problem)) continue;
       log.warn({ problem }, 'found a problem');
       await book.tell({
         id: `problem/${key}/${problem.code}/${problem.message}`,
@@ -105,7 +128,8 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
   return {
     reconcile,
     async releaseJobs(slot) {
-      await repository.refresh();
+      // A forge that is away is the next round's to say; upstreams are asked by the recipes as they were.
+      await repository.refresh().catch((thrown: unknown) => log.debug({ err: thrown }, 'the mirror is not refreshed'));
       const { commit } = await repository.head();
       return releaseJobs(context, await reader.read(commit), slot);
     },

@@ -8,12 +8,14 @@ import type { Change, Proposal } from '../../model/proposal.ts';
 import { parseRecipe } from '../../model/recipe/recipe.ts';
 import type { PlannedBuild } from '../../plan/build-plan.ts';
 import { followers } from '../../plan/followers.ts';
+import { notOurs } from '../../propose/commit.ts';
 import { extendProposal } from '../../propose/extend.ts';
 import { type BuildReport, reportBuild, reportProposal } from '../../propose/report-build.ts';
 import { isBuilt, type PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { type Judgement, judgeProposal } from './judging.ts';
-import { makeProposal, proposalFindings, proposalProblem } from './proposing.ts';
+import { proposalProblem } from './problems.ts';
+import { makeProposal, proposalFindings } from './proposing.ts';
 import type { World } from './world.ts';
 
 /** Milliseconds for looking the sources of one update up again. */
@@ -49,17 +51,22 @@ async function followProposal(
   plan: PurposePlan,
   index: AdvisoryIndex,
 ): Promise<boolean> {
-  if (isObsolete(world, proposal)) {
+  const theirs = await someoneElses(context, proposal);
+  // Moved since the forge was read: the next round sees where to.
+  if (theirs === 'moved') return false;
+  if (theirs !== undefined) world.problems.set(`forge/${proposal.package}`, proposalProblem(proposal, theirs));
+  if (theirs === undefined && isObsolete(world, proposal)) {
     await context.forge.close(proposal.number, `main has ${proposal.package} at ${proposal.version} or newer.`);
     return true;
   }
   await showBuilds(context, proposal, plan);
-  if (isBuilt(plan) && (await follow(context, world, proposal, plan))) return true;
+  if (theirs === undefined && isBuilt(plan) && (await follow(context, world, proposal, plan))) return true;
   const versions = new Map(proposal.changes.map((change) => [change.package, change.to]));
   const findings = proposalFindings(world, index, [...versions.keys()], versions);
   const judgement = await judgeProposal(context, world, plan, findings);
   await showJudgement(context, proposal, plan, judgement);
-  if (judgement.state !== 'green' || !context.settings.mergeGreen) return false;
+  // What someone else put on the branch is built and judged like ours, and merged by people alone.
+  if (judgement.state !== 'green' || !context.settings.mergeGreen || theirs !== undefined) return false;
   try {
     await context.forge.merge(proposal.number, proposal.head);
   } catch (thrown) {
@@ -69,6 +76,23 @@ async function followProposal(
     return makeProposal(context, world, { name: proposal.package, version: proposal.version, signal });
   }
   return true;
+}
+
+/** Why the branch is not ours to move; looked up once for each commit that it is at. */
+async function someoneElses(
+  { book, forge }: ConductorContext,
+  proposal: Proposal,
+): Promise<RegrowError | 'moved' | undefined> {
+  const { branch, head } = proposal;
+  const key = `tip/${proposal.number}`;
+  let known = book.get('cursor', key)?.value.cursor;
+  if (known === undefined || !known.startsWith(`${head} `)) {
+    const tip = await forge.branch(branch);
+    if (tip?.commit !== head) return 'moved';
+    known = `${head} ${tip.ours ? 'ours' : 'theirs'}`;
+    await book.put('cursor', key, { cursor: known });
+  }
+  return known.endsWith(' ours') ? undefined : notOurs(branch, head);
 }
 
 /** Whether main went past the proposal: each of its recipes is there at this version or a newer one. */
@@ -196,7 +220,7 @@ async function showJudgement(
   const said = {
     building: ['pending', 'building'],
     judging: ['pending', 'built, being verified'],
-    failed: ['failure', 'does not build'],
+    failed: ['failure', plan.problem?.message ?? 'does not build'],
     refused: ['failure', refusals.join('; ')],
     green: ['success', `${count} builds passed every gate`],
   } as const;

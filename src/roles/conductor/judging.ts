@@ -28,7 +28,8 @@ export async function judgeProposal(
   const { purpose } = plan;
   const broken = plan.builds.filter((build) => build.attempt?.state === 'failed');
   const hopeless = plan.waits.some((wait) => wait.reason === 'refused' || wait.reason === 'environment-unsatisfiable');
-  if (broken.length > 0 || hopeless) return { purpose, state: 'failed', broken, verdicts: [] };
+  if (broken.length > 0 || hopeless || plan.problem !== undefined)
+    return { purpose, state: 'failed', broken, verdicts: [] };
   const done = plan.builds.every((build) => build.attempt?.state === 'passed');
   if (plan.waits.length > 0 || !done) return { purpose, state: 'building', broken: [], verdicts: [] };
   const verdicts = await judge(context, world, purpose, plan.builds, findings);

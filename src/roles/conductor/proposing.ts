@@ -1,5 +1,5 @@
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
-import { RegrowError, reportError } from '../../errors.ts';
+import { type RegrowError, reportError, toRegrowError } from '../../errors.ts';
 import { compareApkVersions } from '../../model/apk-version.ts';
 import type { Decision } from '../../model/decision.ts';
 import type { Problem } from '../../model/plan.ts';
@@ -12,10 +12,13 @@ import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
 import { findingsAt } from './finding.ts';
 import { pinVersion } from './pinning.ts';
+import type { RecipeFile } from './recipes.ts';
 import type { World } from './world.ts';
 
 /** How long a proposal that ended is still looked at, milliseconds: what a person closed holds its version. */
 const remembered = 90 * 24 * 3600 * 1000;
+/** How long a refusal by someone else rests before the same is asked again, milliseconds. */
+const refusedRest = 60 * 60_000;
 
 /** Reads the proposals from the forge, and tells what became of them since they were last read. */
 export async function readForge(context: ConductorContext): Promise<readonly Proposal[]> {
@@ -67,26 +70,37 @@ export async function startProposals(
   world: World,
   decisions: readonly Decision[],
 ): Promise<void> {
-  const open = new Set(
-    world.proposals.filter(({ state }) => state === 'open').map(({ package: name, version }) => `${name} ${version}`),
-  );
+  // One whose text was taken away counts as none: proposing the same again writes the text again.
+  const shown = world.proposals.filter(({ state, changes }) => state === 'open' && changes.length > 0);
+  const open = new Set(shown.map(({ package: name, version }) => `${name} ${version}`));
+  const wanted = new Set<string>();
   for (const { package: name, action, to, urgency } of decisions) {
     if (action !== 'bump' || to === undefined) continue;
     const version = `${to.version}-r${to.epoch}`;
     if (open.has(`${name} ${version}`)) continue;
-    const problem = context.book.get('problem', `propose/${name}`)?.value;
-    // What failed for this very version and would fail again is not tried again; it stays a problem until something changes.
-    if (problem !== undefined && isSettled(context, name, version)) {
-      world.problems.set(`propose/${name}`, problem);
-      continue;
-    }
+    wanted.add(proposeProblem(name));
+    if (isResting(context, name, version)) continue;
     const effect = `propose-${name}-${version}`;
     await ensureJob(context, 'propose', effect, (attempt) => ({ package: name, version, attempt }), urgency);
   }
+  const gone = [...context.book.all('problem')].filter(
+    ({ key, value }) => value.area === 'propose' && !wanted.has(key),
+  );
+  for (const { key } of gone) await context.book.remove('problem', key);
 }
 
-function isSettled(context: ConductorContext, name: string, version: string): boolean {
-  return context.book.get('cursor', `refused/${name}`)?.value.cursor === version;
+/** Ledger key of why a package's update cannot be proposed. */
+function proposeProblem(name: string): string {
+  return `propose/${name}`;
+}
+
+/** Whether this very version was refused, and asking again now would give the same answer. */
+function isResting({ book, clock }: ConductorContext, name: string, version: string): boolean {
+  const row = book.get('cursor', `refused/${name}`);
+  const problem = book.get('problem', proposeProblem(name))?.value;
+  if (row === undefined || problem === undefined || row.value.cursor !== version) return false;
+  // What is wrong with the recipe changes with the recipe alone; what others refuse may be there after a while.
+  return problem.code.startsWith('recipe.') || clock.now().getTime() - Date.parse(row.at) < refusedRest;
 }
 
 /**
@@ -127,31 +141,46 @@ export async function makeProposal(
         ...linksOf(decision),
       },
     );
-    await book.remove('problem', `propose/${name}`);
+    await book.remove('problem', proposeProblem(name));
     return true;
   } catch (thrown) {
-    const { code, message, retry, remedy } = reportError(thrown);
-    if (retry !== 'never') throw thrown;
-    const problem: Problem = {
-      area: 'propose',
-      name,
-      code,
-      message,
-      file: file.path,
-      ...(remedy === undefined ? {} : { remedy }),
-    };
-    // Someone's commit on the branch goes away without our doing: that is looked at again.
-    if (code !== 'forge.conflict') await book.put('cursor', `refused/${name}`, { cursor: version });
-    await book.put('problem', `propose/${name}`, problem, name);
-    await book.tell({
-      id: `problem/propose/${name}/${version}/${code}`,
-      kind: 'problem',
-      package: name,
-      text: `${name} ${version} cannot be proposed: ${message}`,
-      facts: { code, version },
-    });
+    const error = toRegrowError(thrown);
+    if (error.code === 'aborted' || error.code === 'queue.unreachable') throw error;
+    await recordRefusal(context, file, version, error);
+    // What time heals is tried again soon, by the queue; someone's commit on the branch goes away without our doing.
+    if (error.retry !== 'never') throw error;
+    if (error.code !== 'forge.conflict') {
+      await book.remove('cursor', `refused/${name}`);
+      await book.put('cursor', `refused/${name}`, { cursor: version });
+    }
     return false;
   }
+}
+
+async function recordRefusal(
+  { book }: ConductorContext,
+  file: RecipeFile,
+  version: string,
+  error: RegrowError,
+): Promise<void> {
+  const { name } = file.recipe.package;
+  const { code, message, remedy } = reportError(error);
+  const problem: Problem = {
+    area: 'propose',
+    name,
+    code,
+    message: `${version} cannot be proposed: ${message}`,
+    file: file.path,
+    ...(remedy === undefined ? {} : { remedy }),
+  };
+  if (!(await book.put('problem', proposeProblem(name), problem, name))) return;
+  await book.tell({
+    id: `problem/propose/${name}/${version}/${code}`,
+    kind: 'problem',
+    package: name,
+    text: `${name} ${version} cannot be proposed: ${message}`,
+    facts: { code, version },
+  });
 }
 
 /** Known vulnerabilities of packages as published, and as they would be at the versions given. */
@@ -177,11 +206,4 @@ export function proposalFindings(
     after.push(...findingsAt(recipe, next.replace(/-r\d+$/, ''), index));
   }
   return { before, after };
-}
-
-/** What went wrong with one proposal, as a problem of it alone. What is not about it is thrown on. */
-export function proposalProblem(proposal: Proposal, thrown: unknown): Problem {
-  if (!(thrown instanceof RegrowError) || thrown.code === 'aborted') throw thrown;
-  const { code, message, remedy } = reportError(thrown);
-  return { area: 'forge', name: proposal.package, code, message, ...(remedy === undefined ? {} : { remedy }) };
 }

@@ -1,6 +1,8 @@
 import type { AnyJobRequest } from '../../jobs/queues.ts';
 import { canonicalJson } from '../../model/canonical.ts';
+import type { WatchFailure } from '../../model/observation.ts';
 import type { ObservedResult } from '../../model/result.ts';
+import { isOfWholeFeed } from '../../watch/advisories/feed.ts';
 import { sourceOf } from '../../watch/registry.ts';
 import type { ConductorContext } from './context.ts';
 import type { RecipeTree } from './recipes.ts';
@@ -35,24 +37,29 @@ export function advisoryJobs(context: ConductorContext, feed: string, slot: numb
   return [{ type: 'watch-advisories', payload: { feed, slot, ...cursorOf(context, feed) } }];
 }
 
+/** Writes down that something cannot be asked. The time of the first failure stays: `explain` says since when. */
+export async function recordFailure({ book }: ConductorContext, failure: WatchFailure): Promise<boolean> {
+  const { source, code, message, observedAt } = failure;
+  const key = `failure/${source}`;
+  const known = book.get('observation', key)?.value;
+  if (known?.kind === 'failure' && known.code === code && known.message === message) return false;
+  const changed = await book.put('observation', key, failure);
+  await book.tell({
+    id: `source-failed/${source}/${observedAt}`,
+    kind: 'source-failed',
+    text: `${source} cannot be asked: ${message}`,
+    facts: { source, code },
+  });
+  return changed;
+}
+
 /** Writes down what a poller saw. Says whether anything is new. */
 export async function recordObserved(context: ConductorContext, result: ObservedResult): Promise<boolean> {
   const { book } = context;
   let changed = false;
   for (const observation of result.observations) {
     if (observation.kind === 'failure') {
-      // The time of the first failure stays: `explain` says since when.
-      const key = `failure/${observation.source}`;
-      const known = book.get('observation', key)?.value;
-      if (known?.kind === 'failure' && known.code === observation.code && known.message === observation.message)
-        continue;
-      changed = (await book.put('observation', key, observation)) || changed;
-      await book.tell({
-        id: `source-failed/${observation.source}/${observation.observedAt}`,
-        kind: 'source-failed',
-        text: `${observation.source} cannot be asked: ${observation.message}`,
-        facts: { source: observation.source, code: observation.code },
-      });
+      changed = (await recordFailure(context, observation)) || changed;
       continue;
     }
     if (observation.kind === 'release') {
@@ -70,6 +77,7 @@ export async function recordObserved(context: ConductorContext, result: Observed
       });
       continue;
     }
+    changed = (await book.remove('observation', `failure/advisories:${observation.feed}/${observation.id}`)) || changed;
     const isNew = await book.put('observation', `advisory/${observation.feed}/${observation.id}`, observation);
     changed = isNew || changed;
     if (isNew) {
@@ -84,6 +92,11 @@ export async function recordObserved(context: ConductorContext, result: Observed
   if (result.observations.length === 0) {
     // Unchanged: the source answers again.
     changed = (await book.remove('observation', `failure/${result.source}`)) || changed;
+  }
+  const failing = new Set(result.observations.map((one) => (one.kind === 'failure' ? one.source : '')));
+  for (const { key, value } of [...book.all('observation')]) {
+    if (value.kind !== 'failure' || failing.has(value.source) || !isOfWholeFeed(value.source, result.source)) continue;
+    changed = (await book.remove('observation', key)) || changed;
   }
   const cursor = result.cursor?.cursor ?? result.cursor?.etag;
   if (cursor !== undefined) await book.put('cursor', `watch/${result.source}`, { cursor });

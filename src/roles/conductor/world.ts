@@ -13,6 +13,8 @@ export interface World {
   readonly reader: RecipeReader;
   /** Open ones, and those that ended lately. */
   readonly proposals: readonly Proposal[];
+  /** Whether git and the forge answered. Otherwise this is how they were when they last did. */
+  readonly reachable: boolean;
   readonly generation: Generation | undefined;
   readonly published: ReadonlyMap<TargetName, readonly Artifact[]>;
   readonly images: ImageCatalogue;
@@ -25,7 +27,7 @@ export async function observeWorld(
   context: ConductorContext,
   reader: RecipeReader,
   view: RepositoryView,
-  proposals: readonly Proposal[],
+  { proposals, reachable }: Pick<World, 'proposals' | 'reachable'>,
 ): Promise<World> {
   const { commit } = await context.repository.head();
   const tree = await reader.read(commit);
@@ -41,6 +43,7 @@ export async function observeWorld(
     tree,
     reader,
     proposals,
+    reachable,
     generation,
     published,
     images: await view.images(),

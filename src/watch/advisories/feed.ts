@@ -29,12 +29,24 @@ export interface FeedPorts {
  */
 export interface FeedAnswer {
   readonly observations: readonly AdvisoryObservation[];
-  /** About single records (`advisories:FEED/ID`), or the feed (`advisories:FEED`), whose cursor then stays. */
+  /**
+   * About single records (`advisories:FEED/ID`), or what they are listed in (`advisories:FEED`,
+   * `advisories:FEED/ECOSYSTEM/modified_id.csv`), whose cursor then stays.
+   */
   readonly failures: readonly WatchFailure[];
   /** To be kept only after the observations are. */
   readonly cursor: string | undefined;
   /** There is more to read at once. */
   readonly more: boolean;
+}
+
+/** What lists the records of an ecosystem, newest first. */
+export const listName = 'modified_id.csv';
+
+/** Whether a failure is about all of a feed or of an ecosystem, so that a whole answer ends it. */
+export function isOfWholeFeed(source: string, feed: string): boolean {
+  const whole = `advisories:${feed}`;
+  return source === whole || (source.startsWith(`${whole}/`) && source.endsWith(`/${listName}`));
 }
 
 export function feedSource(feed: AdvisoryFeed, id?: string): string {

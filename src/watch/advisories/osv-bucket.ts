@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RegrowError } from '../../errors.ts';
 import type { AdvisoryObservation, WatchFailure } from '../../model/observation.ts';
 import { failureOf, rethrowUnlessAboutSource } from '../registry.ts';
-import { type AdvisoryFeed, type FeedAnswer, type FeedPorts, type FeedRequest, feedSource } from './feed.ts';
+import { type AdvisoryFeed, type FeedAnswer, type FeedPorts, type FeedRequest, feedSource, listName } from './feed.ts';
 import { fetchFrom } from './fetch.ts';
 import { readRecord } from './record.ts';
 
@@ -52,7 +52,7 @@ export async function readOsvBucket(request: FeedRequest, ports: FeedPorts): Pro
       more ||= part.more;
     } catch (thrown) {
       rethrowUnlessAboutSource(thrown);
-      failures.push(failureOf(feedSource(request.feed, ecosystem), thrown, ports.clock.now()));
+      failures.push(failureOf(feedSource(request.feed, `${ecosystem}/${listName}`), thrown, ports.clock.now()));
     }
   }
   const cursor = Object.keys(positions).length === 0 ? undefined : JSON.stringify(positions);
@@ -75,7 +75,7 @@ async function readEcosystem(
   const base = `${feed.url.replace(/\/+$/, '')}/${encodeURIComponent(ecosystem)}`;
   const again = known?.again ?? [];
   const etag = again.length === 0 && known?.resume === undefined ? known?.etag : undefined;
-  const list = await fetchFrom(ports.http, feed, { url: `${base}/modified_id.csv`, etag, limit: listLimit, signal });
+  const list = await fetchFrom(ports.http, feed, { url: `${base}/${listName}`, etag, limit: listLimit, signal });
   if (list === 'unchanged') return { observations: [], failures: [], position: known, more: false };
   const entries = readList(feed, ecosystem, new TextDecoder().decode(list.body));
   const due = entries.filter((entry) => again.includes(entry.id) || isDue(entry, known)).reverse();

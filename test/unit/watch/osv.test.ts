@@ -70,7 +70,7 @@ describe('a bucket', () => {
     expect(outage).toMatchObject({
       observations: [],
       cursor,
-      failures: [{ source: 'advisories:osv/Go', code: 'upstream.unreachable' }],
+      failures: [{ source: 'advisories:osv/Go/modified_id.csv', code: 'upstream.unreachable' }],
     });
     hoursLater(2);
     osv.withdraw('Go', 'GO-1');
@@ -82,7 +82,7 @@ describe('a bucket', () => {
     osv.faults.add({ path: 'modified_id.csv', does: { kind: 'html' } });
     expect(await poll()).toMatchObject({
       observations: [],
-      failures: [{ kind: 'failure', source: 'advisories:osv/Go', code: 'upstream.answer-invalid' }],
+      failures: [{ kind: 'failure', source: 'advisories:osv/Go/modified_id.csv', code: 'upstream.answer-invalid' }],
       cursor: undefined,
     });
     expect(ids(await poll())).toEqual(['GO-1']);
@@ -123,7 +123,7 @@ describe('a bucket', () => {
     osv.faults.add({ path: '/Go/modified_id.csv', does: { kind: 'cut' } });
     const first = await poll(undefined, ['Go', 'crates.io']);
     expect(ids(first)).toEqual(['RUSTSEC-1']);
-    expect(first.failures[0]).toMatchObject({ source: 'advisories:osv/Go' });
+    expect(first.failures[0]).toMatchObject({ source: 'advisories:osv/Go/modified_id.csv' });
     expect(ids(await poll(first.cursor, ['Go', 'crates.io']))).toEqual(['GO-1']);
     const unknown = await poll(undefined, ['None']);
     expect(unknown.observations).toEqual([]);
