@@ -1,16 +1,20 @@
+/** Bytes by key, to be read. Errors: storage.failed. */
+export interface ObjectReader {
+  get(key: string): Promise<{ readonly bytes: Uint8Array; readonly etag: string } | undefined>;
+  stream(key: string): Promise<{ readonly size: number; readonly body: AsyncIterable<Uint8Array> } | undefined>;
+  has(key: string): Promise<boolean>;
+  /** Keys that start with a prefix, sorted. */
+  list(prefix: string): Promise<readonly string[]>;
+}
+
 /**
  * Bytes by key: a folder, or a bucket. A put is all or nothing: no reader ever sees half an object.
  * Errors: storage.full, storage.failed.
  */
-export interface Objects {
-  get(key: string): Promise<{ readonly bytes: Uint8Array; readonly etag: string } | undefined>;
-  stream(key: string): Promise<{ readonly size: number; readonly body: AsyncIterable<Uint8Array> } | undefined>;
-  has(key: string): Promise<boolean>;
+export interface Objects extends ObjectReader {
   put(key: string, bytes: Uint8Array): Promise<void>;
   /** Compare-and-swap: writes only when the object's etag is `expected` (undefined: when there is none). Says whether it did. */
   swap(key: string, bytes: Uint8Array, expected: string | undefined): Promise<boolean>;
-  /** Keys that start with a prefix, sorted. */
-  list(prefix: string): Promise<readonly string[]>;
   remove(key: string): Promise<void>;
 }
 

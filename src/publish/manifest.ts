@@ -4,7 +4,7 @@ import type { Artifact } from '../model/artifact.ts';
 import { canonicalJson } from '../model/canonical.ts';
 import { type Generation, generationSchema, publishedPackagesSchema } from '../model/publication.ts';
 import type { TargetName } from '../model/target.ts';
-import { blobKey, type Objects } from '../ports/objects.ts';
+import { blobKey, type ObjectReader } from '../ports/objects.ts';
 
 export const currentKey = 'repository/current';
 export const generationsPrefix = 'repository/generations/';
@@ -41,14 +41,14 @@ function decode<T>(key: string, bytes: Uint8Array, schema: z.ZodType<T>): T {
 }
 
 /** The newest generation, or undefined before the first. Errors: repository.corrupt. */
-export async function readCurrent(objects: Objects): Promise<CurrentGeneration | undefined> {
+export async function readCurrent(objects: ObjectReader): Promise<CurrentGeneration | undefined> {
   const object = await objects.get(currentKey);
   if (object === undefined) return undefined;
   return { generation: decode(currentKey, object.bytes, generationSchema), etag: object.etag };
 }
 
 /** A generation by its number: the current one or one that is kept. Errors: repository.corrupt. */
-export async function readGeneration(objects: Objects, number: number): Promise<Generation | undefined> {
+export async function readGeneration(objects: ObjectReader, number: number): Promise<Generation | undefined> {
   const current = await readCurrent(objects);
   if (current?.generation.generation === number) return current.generation;
   const key = generationKey(number);
@@ -58,7 +58,7 @@ export async function readGeneration(objects: Objects, number: number): Promise<
 
 /** The published artifacts of one target in a generation; empty where it has no such target. Errors: repository.corrupt. */
 export async function readPackages(
-  objects: Objects,
+  objects: ObjectReader,
   generation: Generation,
   target: TargetName,
 ): Promise<readonly Artifact[]> {

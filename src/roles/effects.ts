@@ -4,7 +4,7 @@ import type { BuildFailure } from '../model/build.ts';
 import { digestOf } from '../model/canonical.ts';
 import { type Request, requestSchema } from '../model/request.ts';
 import { type Result, resultSchema } from '../model/result.ts';
-import type { Objects } from '../ports/objects.ts';
+import type { ObjectReader, Objects } from '../ports/objects.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -42,7 +42,7 @@ export async function storeResult(objects: Objects, result: Result): Promise<str
 
 /** What came of an effect, of the kind that was asked for; undefined while nothing did. */
 export async function readResult<K extends Result['kind']>(
-  objects: Objects,
+  objects: ObjectReader,
   effect: string,
   kind: K,
 ): Promise<Extract<Result, { kind: K }> | undefined> {

@@ -1,5 +1,6 @@
+import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { type ErrorCode, RegrowError } from '../errors.ts';
@@ -23,19 +24,31 @@ const patience = 10 * 60_000;
 
 /**
  * How the child is started. From the sources it needs the loader that strips types, which starts helpers of its own; so
- * only the built program runs under Node's permission model.
+ * only the built program runs under Node's permission model. There it may read three things: the program, the packages that
+ * the program imports, and the objects. It may write nothing, start nothing and load no native code; Node 20's model says
+ * nothing about the network.
  */
 function childArguments(objects: string): [string, ...string[]] {
-  const here = fileURLToPath(import.meta.url);
+  const here = realpathSync(fileURLToPath(import.meta.url));
   if (here.endsWith('.ts')) {
-    const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+    const loader = pathToFileURL(createRequire(here).resolve('tsx')).href;
     return [process.execPath, '--import', loader, join(dirname(here), 'verify-child.ts')];
   }
   const program = join(dirname(here), '../..');
   const major = Number(process.versions.node.split('.')[0]);
   const permission = major >= 24 ? '--permission' : '--experimental-permission';
-  const reads = [`${program}/*`, `${objects}/*`].map((path) => `--allow-fs-read=${path}`);
+  const folders = new Set([program, ...packageFolders(here), objects, realpathSync(objects)]);
+  const reads = [...folders].map((folder) => `--allow-fs-read=${folder}/*`);
   return [process.execPath, '--no-warnings', permission, ...reads, join(dirname(here), 'verify-child.js')];
+}
+
+/** The `node_modules` that hold what the child imports: below the program, or beside it where regrow itself was installed. */
+function packageFolders(from: string): string[] {
+  const require = createRequire(from);
+  return ['re2js', 'yaml', 'zod'].map((name) => {
+    const path = require.resolve(name);
+    return path.slice(0, path.lastIndexOf(`${sep}node_modules${sep}`) + `${sep}node_modules`.length);
+  });
 }
 
 /** Judges builds in a child process without keys. `objects`: absolute path of the object folder. */

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { createFsObjects } from '../adapters/objects/fs.ts';
+import { createFsReader } from '../adapters/objects/fs-reader.ts';
 import { reportError } from '../errors.ts';
 import { verifyRequestSchema } from '../model/request.ts';
 import { judgeBuilds } from './verifying.ts';
@@ -14,7 +14,7 @@ const inputSchema = z.strictObject({ objects: z.string(), request: verifyRequest
 
 try {
   const { objects, request, at } = inputSchema.parse(JSON.parse(await text(process.stdin)));
-  const verdicts = await judgeBuilds(await createFsObjects(objects), request, at);
+  const verdicts = await judgeBuilds(createFsReader(objects), request, at);
   process.stdout.write(JSON.stringify({ verdicts }));
 } catch (thrown) {
   process.stdout.write(JSON.stringify({ error: reportError(thrown) }));

@@ -4,14 +4,14 @@ import type { BuildResult } from '../model/build.ts';
 import type { VerifyRequest } from '../model/request.ts';
 import type { TargetName } from '../model/target.ts';
 import type { Verdict } from '../model/verdict.ts';
-import { type Objects, stagingKey } from '../ports/objects.ts';
+import { type ObjectReader, stagingKey } from '../ports/objects.ts';
 import { readCurrent, readPackages } from '../publish/manifest.ts';
 import { packageFileName } from '../report/repository.ts';
 import { verifyBuild } from '../verify/verify.ts';
 import { buildEffect, readResult } from './effects.ts';
 
 /** Judges the builds of a request, each with the others of its target beside it. `at`: ISO 8601. */
-export async function judgeBuilds(objects: Objects, request: VerifyRequest, at: string): Promise<Verdict[]> {
+export async function judgeBuilds(objects: ObjectReader, request: VerifyRequest, at: string): Promise<Verdict[]> {
   const results = new Map<string, BuildResult>();
   for (const build of request.builds) results.set(build.buildKey, await readBuild(objects, build));
   const verdicts: Verdict[] = [];
@@ -35,7 +35,7 @@ export async function judgeBuilds(objects: Objects, request: VerifyRequest, at: 
   return verdicts;
 }
 
-async function readBuild(objects: Objects, build: VerifyRequest['builds'][number]): Promise<BuildResult> {
+async function readBuild(objects: ObjectReader, build: VerifyRequest['builds'][number]): Promise<BuildResult> {
   const result = await readResult(objects, buildEffect(build), 'built');
   if (result !== undefined) return result.build;
   throw new RegrowError('internal', `the result of the build of ${build.package} ${build.version} is gone`, {
@@ -45,7 +45,7 @@ async function readBuild(objects: Objects, build: VerifyRequest['builds'][number
   });
 }
 
-async function readFiles(objects: Objects, result: BuildResult): Promise<ReadonlyMap<string, Uint8Array>> {
+async function readFiles(objects: ObjectReader, result: BuildResult): Promise<ReadonlyMap<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   for (const artifact of result.artifacts) {
     const name = packageFileName(artifact);
@@ -55,7 +55,7 @@ async function readFiles(objects: Objects, result: BuildResult): Promise<Readonl
   return files;
 }
 
-async function readPublished(objects: Objects, target: TargetName): Promise<readonly Artifact[]> {
+async function readPublished(objects: ObjectReader, target: TargetName): Promise<readonly Artifact[]> {
   const current = await readCurrent(objects);
   return current === undefined ? [] : readPackages(objects, current.generation, target);
 }
