@@ -16,40 +16,40 @@ export function createRecipeRepository(options: RecipeRepositoryOptions): Recipe
   const git = createGitCommand(options);
   const { repository, directory } = options;
   const here = { directory };
+  const branches = '+refs/heads/*:refs/heads/*';
+  const fetch = ['fetch', '--quiet', '--prune', '--no-tags', '--', plainArgument(repository, 'repository'), branches];
+  /** Whether the folder was seen to be a repository; looked at again after a fetch that failed. */
+  let isMirror = false;
   const text = (args: readonly string[]): Promise<string> => gitText(git, repository, args, here);
   const describe = async (revision: string) =>
     parseCommit(await text(['show', '--no-patch', '--format=%H %ct', revision]));
 
   return {
     async refresh(signal) {
-      await mkdir(directory, { recursive: true });
-      const found = await git(['rev-parse', '--is-bare-repository'], { ...here, signal });
-      const mirror = found.exitCode === 0 && new TextDecoder().decode(found.stdout).trim() === 'true';
-      if (!mirror) await gitText(git, repository, ['init', '--quiet', '--bare', '.'], { ...here, signal });
-      await gitText(
-        git,
-        repository,
-        [
-          'fetch',
-          '--quiet',
-          '--prune',
-          '--no-tags',
-          '--',
-          plainArgument(repository, 'repository'),
-          '+refs/heads/*:refs/heads/*',
-        ],
-        { ...here, signal },
-      );
+      if (!isMirror) {
+        await mkdir(directory, { recursive: true });
+        const found = await git(['rev-parse', '--is-bare-repository'], { ...here, signal });
+        isMirror = found.exitCode === 0 && new TextDecoder().decode(found.stdout).trim() === 'true';
+        if (!isMirror) await gitText(git, repository, ['init', '--quiet', '--bare', '.'], { ...here, signal });
+        isMirror = true;
+      }
+      try {
+        await gitText(git, repository, fetch, { ...here, signal });
+      } catch (thrown) {
+        isMirror = false;
+        throw thrown;
+      }
     },
     async head() {
       const ref = `refs/heads/${plainArgument(options.mainBranch, 'branch')}`;
-      if ((await git(['rev-parse', '--quiet', '--verify', ref], here)).exitCode !== 0) {
+      const found = await git(['show', '--no-patch', '--format=%H %ct', ref], here);
+      if (found.exitCode !== 0) {
         throw new RegrowError('upstream.not-found', `${repository} has no branch ${options.mainBranch}`, {
           retry: 'later',
           remedy: 'push the branch, or correct forge.mainBranch in the configuration',
         });
       }
-      return describe(ref);
+      return parseCommit(new TextDecoder().decode(found.stdout));
     },
     async branches(prefix) {
       const lines = await text(['for-each-ref', '--format=%(refname) %(objectname)', 'refs/heads/']);

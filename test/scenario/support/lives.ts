@@ -74,7 +74,7 @@ export async function live({ killAfter, flush }: Life): Promise<Outcome> {
     const objects = (verifier ??= await createFsObjects(statePaths(join(small.directory, 'state')).objects));
     daemon = await small.start({
       onSettled,
-      leaseTime: 300,
+      leaseTime: 900,
       timings: { lock: 1500, stalled: 300, pauseFactor: 0.005 },
       verify: (request) => judgeBuilds(objects, request, small.clock.now().toISOString()),
     });

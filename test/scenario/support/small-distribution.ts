@@ -27,6 +27,8 @@ import { startTestRedis, type TestRedis } from '../../support/redis.ts';
 export const owner = 'small';
 export const feedEcosystem = 'GIT';
 export const target: TargetName = process.arch === 'arm64' ? 'aarch64-gnu' : 'x86_64-gnu';
+/** Made once: that takes half a second. */
+const signer = createSignerFromPem(demoKey(), demoKeyName.replace(/\.rsa\.pub$/, ''));
 const start = '2026-06-01T09:00:00Z';
 const minute = 60_000;
 /** Milliseconds that something may take before the test says that it does not come. */
@@ -136,7 +138,7 @@ export async function createSmallDistribution(options: SmallDistributionOptions)
         secrets: {},
         log,
         clock,
-        signer: createSignerFromPem(demoKey(), demoKeyName.replace(/\.rsa\.pub$/, '')),
+        signer,
         schedule: false,
         leaseTime: 1000,
         timings: { lock: 5000, stalled: 1000, pauseFactor: 0.005 },

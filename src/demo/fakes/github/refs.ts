@@ -1,7 +1,15 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { git, tryGit } from './git.ts';
 
 /** What a revision expression (`refs/heads/main`, `v1.0^{commit}`) is; undefined when it is nothing. */
 export async function revision(directory: string, expression: string): Promise<string | undefined> {
+  const branch = /^refs\/heads\/[\w./-]+(?=\^\{commit\}$|$)/.exec(expression)?.[0];
+  if (branch !== undefined && !branch.includes('..')) {
+    // A branch is most often a file that holds a commit's id; git is asked where it is not.
+    const id = (await readFile(join(directory, branch), 'utf8').catch(() => '')).trim();
+    if (/^[0-9a-f]{40}$/.test(id)) return id;
+  }
   const run = await tryGit(directory, ['rev-parse', '--verify', '--quiet', '--end-of-options', expression]);
   return run.code === 0 ? run.stdout.toString().trim() : undefined;
 }
