@@ -1,23 +1,17 @@
-import type { Config } from '../config/schema.ts';
-import type { Logger } from '../log.ts';
-import type { Clock } from '../ports/clock.ts';
 import { startApi } from './api.ts';
 import { startBuilder } from './builder.ts';
 import { startConductor } from './conductor/term.ts';
 import { createRoleHost, type HostOptions } from './host.ts';
-import { openParts } from './parts.ts';
+import { openParts, type PartsOptions } from './parts.ts';
 import { startPoller } from './poller.ts';
 import { startPublisher } from './publisher.ts';
 
 export const roleNames = ['poller', 'conductor', 'builder', 'publisher', 'api'] as const;
 export type RoleName = (typeof roleNames)[number];
 
-export interface DaemonOptions extends HostOptions {
-  readonly config: Config;
-  readonly log: Logger;
+export interface DaemonOptions extends HostOptions, PartsOptions {
   /** Default: all. */
   readonly roles?: readonly RoleName[];
-  readonly clock?: Clock;
 }
 
 export interface Daemon {

@@ -14,6 +14,8 @@ export interface HostOptions {
   readonly schedule?: boolean;
   /** Milliseconds that the conductor's lease outlives it. */
   readonly leaseTime?: number;
+  /** Most bytes of the ledger. Default: what the disk holds. */
+  readonly ledgerLimit?: number;
   readonly timings?: WorkerTimings;
   readonly onSettled?: (job: SettledJob) => void;
 }

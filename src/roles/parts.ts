@@ -62,12 +62,15 @@ export interface PartsOptions {
   readonly secrets: Secrets;
   readonly log: Logger;
   readonly clock?: Clock;
+  /** Comes between every role and the object store. */
+  readonly wrapObjects?: (objects: Objects) => Objects;
 }
 
 const userAgent = 'regrow (+https://github.com/regrow-dev/regrow)';
 
 /** Opens what every role needs; starts a private redis-server where none is configured. */
-export async function openParts({ config, secrets, log, clock = systemClock }: PartsOptions): Promise<SharedParts> {
+export async function openParts(options: PartsOptions): Promise<SharedParts> {
+  const { config, secrets, log, clock = systemClock } = options;
   const paths = statePaths(config.stateDirectory);
   const url = secrets.redisUrl ?? config.redis.url;
   const server = url === undefined ? await startRedisServer({ directory: paths.redis, log }) : undefined;
@@ -75,12 +78,13 @@ export async function openParts({ config, secrets, log, clock = systemClock }: P
   const queues = createQueues({ redis, prefix: config.redis.prefix, targets: config.targets, log, clock });
   const exec = createExec();
   const { rewrite } = config.sources;
+  const objects = await createFsObjects(paths.objects);
   return {
     config,
     paths,
     redis,
     queues,
-    objects: await createFsObjects(paths.objects),
+    objects: options.wrapObjects === undefined ? objects : options.wrapObjects(objects),
     exec,
     git: createGit({ exec, rewrite }),
     sources: createSources({ directory: paths.sources, limit: config.sources.limitBytes, rewrite }),

@@ -54,7 +54,9 @@ async function followProposal(
   const theirs = await someoneElses(context, proposal);
   // Moved since the forge was read: the next round sees where to.
   if (theirs === 'moved') return false;
-  if (theirs !== undefined) world.problems.set(`forge/${proposal.package}`, proposalProblem(proposal, theirs));
+  // What cannot be read on the branch is said first.
+  if (theirs !== undefined && plan.problem === undefined)
+    world.problems.set(`forge/${proposal.package}`, proposalProblem(proposal, theirs));
   if (theirs === undefined && isObsolete(world, proposal)) {
     await context.forge.close(proposal.number, `main has ${proposal.package} at ${proposal.version} or newer.`);
     return true;

@@ -32,7 +32,10 @@ interface Term {
  */
 export function startConductor(host: RoleHost): ConductorRole {
   const { parts } = host;
-  const ledger = openLedger({ file: parts.paths.ledger });
+  const ledger = openLedger({
+    file: parts.paths.ledger,
+    ...(host.ledgerLimit === undefined ? {} : { limit: host.ledgerLimit }),
+  });
   let term: Promise<Term> | undefined;
   let gained: (() => void)[] = [];
   const end = async (ending: Ending) => {

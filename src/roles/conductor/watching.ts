@@ -94,7 +94,7 @@ export async function recordObserved(context: ConductorContext, result: Observed
     changed = (await book.remove('observation', `failure/${result.source}`)) || changed;
   }
   const failing = new Set(result.observations.map((one) => (one.kind === 'failure' ? one.source : '')));
-  for (const { key, value } of [...book.all('observation')]) {
+  for (const { key, value } of book.all('observation')) {
     if (value.kind !== 'failure' || failing.has(value.source) || !isOfWholeFeed(value.source, result.source)) continue;
     changed = (await book.remove('observation', key)) || changed;
   }
