@@ -20,7 +20,7 @@ export interface GitOptions {
 
 export interface GitCommandRequest {
   readonly directory?: string;
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   /** Bytes of output; default 1 GiB, because a tree of recipes is read whole. */
   readonly limit?: number;
   readonly signal?: AbortSignal | undefined;
@@ -67,7 +67,6 @@ export function createGitCommand(options: GitOptions): GitCommand {
     });
 }
 
-/** Standard output as text; a command that failed is upstream.unreachable with what git said. */
 /** GitHub takes a token as the password of any user (docs.github.com, git over HTTPS). */
 function credentialSettings({ origin, token }: { readonly origin: string; readonly token: string }) {
   const basic = Buffer.from(`x-access-token:${token}`).toString('base64');
@@ -78,6 +77,7 @@ function credentialSettings({ origin, token }: { readonly origin: string; readon
   };
 }
 
+/** Standard output as text; a command that failed is upstream.unreachable with what git said. */
 export async function gitText(
   git: GitCommand,
   repository: string,

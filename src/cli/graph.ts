@@ -9,6 +9,8 @@ import { type Arch, arches, type Libc, libcs, type Target, targetName } from '..
 import { type BuildGraph, createGraph } from '../plan/graph.ts';
 import { describeGraph, type GraphDetails } from '../plan/graph-report.ts';
 import { type RecipeFacts, recipeFacts, recipeFactsSchema, recipeFactsVersion } from '../plan/recipe-facts.ts';
+import type { CliContext } from './context.ts';
+import { type Output, runCommand } from './output.ts';
 
 interface GraphOptions {
   readonly recipes: string;
@@ -22,7 +24,7 @@ interface GraphOptions {
 }
 
 /** `regrow graph`: what a folder of recipes needs to be built in which order. Exit code 1 where a recipe cannot be read. */
-export function graphCommand(): Command {
+export function graphCommand({ output }: Pick<CliContext, 'output'>): Command {
   return new Command('graph')
     .description('the build graph of a folder of recipes: packages, edges, cycles, depth')
     .option('--recipes <folder>', 'folder of NAME.yaml files, with pipelines/ beside them', '.')
@@ -33,17 +35,21 @@ export function graphCommand(): Command {
     .option('--cycles', 'name the members of each cycle')
     .option('--unresolved', 'name what no recipe provides')
     .option('--json', 'print one line of JSON')
-    .action((options: GraphOptions) => {
-      const start = performance.now();
-      const { facts, failures } = readFacts(options);
-      const graph = createGraph(facts);
-      const details = describeGraph(graph);
-      const milliseconds = Math.round(performance.now() - start);
-      for (const { code, message } of failures) process.stderr.write(`${code}: ${message}\n`);
-      const print = options.json === true ? printJson : printTable;
-      process.stdout.write(print({ graph, details, failures, milliseconds, options }));
-      if (failures.length > 0) process.exitCode = 1;
-    });
+    .addHelpText('after', '\nExample: regrow graph --recipes ../os --cycles')
+    .action((options: GraphOptions) =>
+      runCommand(output, options.json === true, async () => {
+        const start = performance.now();
+        const { facts, failures } = readFacts(options, output);
+        const graph = createGraph(facts);
+        const details = describeGraph(graph);
+        const milliseconds = Math.round(performance.now() - start);
+        for (const { code, message } of failures) output.note(`${code}: ${message}`);
+        const printed = { graph, details, failures, milliseconds, options };
+        if (options.json === true) output.json(jsonOf(printed));
+        else output.write(tableOf(printed));
+        if (failures.length > 0) output.exit(1);
+      }),
+    );
 }
 
 interface Facts {
@@ -52,7 +58,7 @@ interface Facts {
 }
 
 /** A recipe that cannot be read is left out and reported; it is read again the next time. */
-function readFacts({ recipes: folder, arch, libc, cache: cacheFolder }: GraphOptions): Facts {
+function readFacts({ recipes: folder, arch, libc, cache: cacheFolder }: GraphOptions, output: Output): Facts {
   const target: Target = { arch, libc };
   const directory = readRecipeDirectory(folder);
   const key = JSON.stringify([recipeFactsVersion, targetName(target), directory.pipelinesDigest]);
@@ -75,9 +81,7 @@ function readFacts({ recipes: folder, arch, libc, cache: cacheFolder }: GraphOpt
     kept.set(digest, facts);
   }
   if (cache !== undefined && fresh > 0 && !cache.replace(kept)) {
-    process.stderr.write(
-      `the cache in ${String(cacheFolder)} cannot be written; the next run reads everything again\n`,
-    );
+    output.note(`the cache in ${String(cacheFolder)} cannot be written; the next run reads everything again`);
   }
   return { facts: [...kept.values()], failures };
 }
@@ -95,18 +99,17 @@ interface Printed {
   readonly options: GraphOptions;
 }
 
-function printJson({ graph, details, failures, milliseconds, options }: Printed): string {
-  const line = {
+function jsonOf({ graph, details, failures, milliseconds, options }: Printed): Record<string, unknown> {
+  return {
     ...details.report,
     milliseconds,
     ...(options.cycles === true ? { cycleMembers: details.cycles } : {}),
     ...(options.unresolved === true ? { unresolvedNeeds: graph.unresolved } : {}),
     ...(failures.length > 0 ? { failures } : {}),
   };
-  return `${JSON.stringify(line)}\n`;
 }
 
-function printTable({ graph, details, failures, milliseconds, options }: Printed): string {
+function tableOf({ graph, details, failures, milliseconds, options }: Printed): string {
   const { recipes, packages, edges, unresolved, cycles, depth } = details.report;
   const rows: readonly (readonly [string, string])[] = [
     ['recipes', String(recipes)],

@@ -2,15 +2,20 @@ import { Command, CommanderError } from 'commander';
 import { configCommand } from './config.ts';
 import type { CliContext } from './context.ts';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
 import { eventsCommand, pokeCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { graphCommand } from './graph.ts';
+import { initCommand } from './init.ts';
 import { logsCommand } from './logs.ts';
 import { createOpenReader } from './open-reader.ts';
 import { createOutput, type ExitCode, type OutputOptions } from './output.ts';
 import { queueCommand } from './queue.ts';
 import { runCommandOf } from './run.ts';
 import { statusCommand } from './status.ts';
+
+/** Commands that read no configuration. */
+const standalone: ReadonlySet<string> = new Set(['demo', 'init', 'graph']);
 
 export interface ProgramOptions extends OutputOptions {
   readonly version: string;
@@ -33,6 +38,8 @@ export async function runProgram(args: readonly string[], options: ProgramOption
   };
   const commands = [
     demoCommand(context),
+    initCommand(context),
+    doctorCommand(context),
     runCommandOf(context),
     statusCommand(context),
     explainCommand(context),
@@ -40,12 +47,12 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     logsCommand(context),
     eventsCommand(context),
     pokeCommand(context),
-    graphCommand(),
+    graphCommand(context),
     configCommand(context),
   ];
   for (const command of commands) {
     // `--config` may also stand behind the command.
-    if (command.name() !== 'demo' && command.name() !== 'graph') {
+    if (!standalone.has(command.name())) {
       command.option('--config <file>', 'configuration file');
     }
     program.addCommand(command.copyInheritedSettings(program));

@@ -9,7 +9,7 @@ import {
   publishedPackagesSchema,
 } from '../model/publication.ts';
 import { parseTarget, type TargetName, targetName } from '../model/target.ts';
-import { blobKey, type Objects } from '../ports/objects.ts';
+import { blobKey, type ObjectReader } from '../ports/objects.ts';
 
 /** What is published now, read from the object store; it alone is the truth of it. */
 export interface RepositoryView {
@@ -41,7 +41,7 @@ export function generationTargets(generation: Generation): TargetName[] {
 }
 
 async function readJson<T>(
-  objects: Objects,
+  objects: ObjectReader,
   key: string,
   schema: z.ZodType<T>,
 ): Promise<{ value: T; etag: string } | undefined> {
@@ -63,7 +63,7 @@ async function readJson<T>(
  * Reads through to the object store. Package lists are content by digest, so the last few that were read are kept; the
  * pointers are read each time.
  */
-export function createRepositoryView(objects: Objects, keep = 16): RepositoryView {
+export function createRepositoryView(objects: ObjectReader, keep = 16): RepositoryView {
   const lists = new Map<string, Promise<PackageList>>();
 
   async function load(digest: string): Promise<PackageList> {

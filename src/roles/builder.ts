@@ -29,8 +29,8 @@ const archNames: Readonly<Record<string, Arch>> = {
   s390x: 's390x',
 };
 
-/** The architecture of this machine, as apk calls it. */
-function hostArch(): Arch {
+/** The architecture of this machine, as apk calls it. Errors: tool.missing. */
+export function hostArch(): Arch {
   const arch = archNames[process.arch];
   if (arch !== undefined) return arch;
   throw new RegrowError('tool.missing', `regrow does not know the architecture ${process.arch}`, {

@@ -1,29 +1,19 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { graphCommand } from '../../../src/cli/graph.ts';
+import { createOutput } from '../../../src/cli/output.ts';
 import { sharedData } from '../../support/shared-data.ts';
 
 let folder: string;
 let out: string;
 let err: string;
+let exitCode: number;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'regrow-graph-'));
-  out = '';
-  err = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    err += String(text);
-    return true;
-  });
 });
 afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = undefined;
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -37,9 +27,14 @@ function write(name: string, needs: readonly string[], version = '1.0'): void {
 
 async function graph(...options: string[]): Promise<void> {
   out = '';
-  await graphCommand().parseAsync(['--recipes', folder, '--cache', join(folder, 'cache'), ...options], {
-    from: 'user',
+  err = '';
+  const output = createOutput({
+    stdout: { write: (text: string) => (out += text) },
+    stderr: { write: (text: string) => (err += text) },
   });
+  const args = ['--recipes', folder, '--cache', join(folder, 'cache'), ...options];
+  await graphCommand({ output }).parseAsync(args, { from: 'user' });
+  exitCode = output.exitCode;
 }
 
 test('one line of JSON, the same from the cache, and what changed is read again', async () => {
@@ -86,7 +81,7 @@ test('a recipe that cannot be read is reported with its code, and the others cou
     recipes: 1,
     failures: [{ code: 'recipe.version-invalid', file: 'bad.yaml', line: 3 }],
   });
-  expect(process.exitCode).toBe(1);
+  expect(exitCode).toBe(1);
   write('bad', []);
   await graph();
   expect(out).toContain('cycles        none\n');
@@ -99,6 +94,14 @@ test('a cache that cannot be written costs time only', async () => {
   await graph('--json');
   expect(JSON.parse(out)).toMatchObject({ recipes: 1 });
   expect(err).toContain('cannot be written');
+});
+
+test('a folder that is not there is an error as every other: code, remedy, exit code 3', async () => {
+  await graph('--recipes', join(folder, 'gone'), '--json');
+  expect(JSON.parse(out)).toMatchObject({ error: { code: 'config.invalid', remedy: expect.any(String) } });
+  expect(exitCode).toBe(3);
+  await graph('--recipes', join(folder, 'gone'));
+  expect(err).toMatch(/^error config\.invalid: /);
 });
 
 const recipes = sharedData('wolfi-os');

@@ -1,0 +1,124 @@
+import { existsSync } from 'node:fs';
+import { z } from 'zod';
+import { createGit } from '../adapters/git.ts';
+import { createGitHubClient } from '../adapters/github/client.ts';
+import { gitHubFailure, readAnswer } from '../adapters/github/failure.ts';
+import { createFsReader } from '../adapters/objects/fs-reader.ts';
+import type { Config } from '../config/schema.ts';
+import type { Secrets } from '../config/secrets.ts';
+import { reportError } from '../errors.ts';
+import { addressText, openRedis, type RedisAddress } from '../jobs/connection.ts';
+import type { Logger } from '../log.ts';
+import type { Exec } from '../ports/exec.ts';
+import { createRepositoryView } from '../report/repository.ts';
+import { statePaths } from '../roles/parts.ts';
+import { type Check, fail, ok, warn } from './check.ts';
+import { findProgram } from './machine-checks.ts';
+
+export interface ServiceCheckOptions {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly exec: Exec;
+  readonly log: Logger;
+  /** Folders in which programs are looked for, with `:` between. */
+  readonly path: string;
+}
+
+/** Redis, the forge with its token, and the object store. Everything is only read. */
+export async function checkServices(options: ServiceCheckOptions): Promise<readonly Check[]> {
+  const { config, secrets } = options;
+  return [
+    await checkRedis(options),
+    await (config.forge.kind === 'git' ? checkBareForge(options) : checkGitHub(options)),
+    secrets.watchToken === undefined
+      ? warn(
+          'watch token',
+          'there is none: GitHub answers 60 questions an hour',
+          'set REGROW_WATCH_TOKEN to a token that may only read',
+        )
+      : ok('watch token', 'is set'),
+    await checkObjects(config),
+  ];
+}
+
+async function checkRedis({ config, secrets, log, path }: ServiceCheckOptions): Promise<Check> {
+  const url = secrets.redisUrl ?? config.redis.url;
+  if (url === undefined) {
+    const program = findProgram('redis-server', path);
+    if (program !== undefined) return ok('redis', `${program}; regrow runs one of its own`);
+    const remedy = 'install it (Debian: apt-get install redis-server), or set redis.url to a Redis or Valkey that runs';
+    return fail('redis', 'redis-server is not installed', remedy);
+  }
+  const address: RedisAddress = { url };
+  const redis = openRedis(address, { log, patient: false });
+  try {
+    await redis.ping();
+    return ok('redis', `${addressText(address)} answers`);
+  } catch (thrown) {
+    const { message } = reportError(thrown);
+    return fail(
+      'redis',
+      `${addressText(address)} does not answer: ${message}`,
+      'start it, or correct redis.url or REGROW_REDIS_URL',
+    );
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function checkBareForge({ config, exec }: ServiceCheckOptions): Promise<Check> {
+  const { repository, mainBranch } = config.forge;
+  try {
+    const refs = await createGit({ exec, protocols: ['file', 'http', 'https'] }).lsRemote(repository);
+    if (refs.some(({ name }) => name === `refs/heads/${mainBranch}`))
+      return ok('forge', `${repository}, branch ${mainBranch}`);
+    return fail('forge', `${repository} has no branch ${mainBranch}`, 'push it, or correct forge.mainBranch');
+  } catch (thrown) {
+    const { message } = reportError(thrown);
+    return fail('forge', message, '`regrow init` makes a repository of recipes; or correct forge.repository');
+  }
+}
+
+const repositorySchema = z.object({ permissions: z.object({ push: z.boolean() }).optional() });
+
+async function checkGitHub({ config, secrets }: ServiceCheckOptions): Promise<Check> {
+  const { repository, baseUrl } = config.forge;
+  const token = secrets.forgeToken;
+  const permissions = 'contents, pull requests, commit statuses and issues, read and write';
+  if (token === undefined) {
+    return fail('forge', `there is no token for ${repository}`, `put one into REGROW_FORGE_TOKEN: ${permissions}`);
+  }
+  const [owner = '', repo = ''] = repository.split('/');
+  const doing = `read ${repository}`;
+  const client = createGitHubClient({
+    userAgent: 'regrow doctor',
+    token,
+    retries: 0,
+    ...(baseUrl === undefined ? {} : { baseUrl, throttle: false }),
+  });
+  try {
+    const { data } = await client.rest.repos.get({ owner, repo });
+    if (readAnswer(repositorySchema, data, doing).permissions?.push === true) {
+      return ok('forge', `${repository}: the token may read and write`);
+    }
+    return fail('forge', `the token may not write to ${repository}`, `give it ${permissions}`);
+  } catch (thrown) {
+    const { message, remedy } = reportError(gitHubFailure(doing, thrown));
+    return fail('forge', message, remedy);
+  }
+}
+
+async function checkObjects(config: Config): Promise<Check> {
+  const { objects } = statePaths(config.stateDirectory);
+  if (!existsSync(objects)) return ok('object store', `${objects} will be made`);
+  try {
+    const current = await createRepositoryView(createFsReader(objects)).current();
+    return ok(
+      'object store',
+      current === undefined ? 'nothing is published yet' : `generation ${current.generation} is published`,
+    );
+  } catch (thrown) {
+    const { message, remedy } = reportError(thrown);
+    return fail('object store', message, remedy);
+  }
+}
