@@ -5,11 +5,11 @@ import { parseDependency } from '../model/dependency.ts';
 import { providedNames } from '../model/package-set.ts';
 import type { Purpose, Wait } from '../model/plan.ts';
 import type { ResolvedRecipe } from '../model/recipe/resolved.ts';
-import { createPackageIndex } from '../model/solve.ts';
+import { createPackageIndex, type PackageIndex } from '../model/solve.ts';
 import { parseTarget, type TargetName } from '../model/target.ts';
 import { buildKey } from './build-key.ts';
 import { components } from './components.ts';
-import { type AvailablePackage, type EnvironmentSources, lockEnvironment } from './environment.ts';
+import { type EnvironmentSources, lockEnvironment } from './environment.ts';
 
 /** One recipe that should be built for one target, as it stands at a commit. */
 export interface BuildNeed {
@@ -30,7 +30,10 @@ export interface BuildPlanInput {
   readonly needs: readonly BuildNeed[];
   /** What other purposes must build first: for a proposal, what main still has to. Names that they will provide, by origin. */
   readonly pendingElsewhere: ReadonlyMap<string, readonly string[]>;
-  readonly published: readonly AvailablePackage[];
+  /** Of the target. The same list is recognised again: what is made of it is kept. */
+  readonly published: readonly Artifact[];
+  /** Where a published package lies. */
+  readonly publishedKey: (artifact: Artifact) => string;
   readonly hostPackages: ReadonlySet<string>;
   readonly engineVersion: number;
   /** The newest attempt at a key. */
@@ -75,6 +78,7 @@ function wantedNames(resolved: ResolvedRecipe): readonly string[] {
  * each is built against what is published. The packages of a passed build stand in for the published ones at once.
  */
 export function planBuilds(input: BuildPlanInput): BuildPlan {
+  if (input.needs.length === 0) return { builds: [], waits: [] };
   const needs = new Map(input.needs.map((need) => [need.resolved.name, need]));
   const promisedBy = new Map<string, string>();
   for (const need of input.needs)
@@ -93,10 +97,10 @@ export function planBuilds(input: BuildPlanInput): BuildPlan {
   const waits: Wait[] = [];
   const passed = new Map<string, PlannedBuild>();
   const failed = new Set<string>();
+  let available = availablePackages(input, []);
   // Components come dependencies first, so that what a need is built with was looked at before it.
   for (const component of components([...needs.keys()].toSorted(), (name) => edges.get(name) ?? [])) {
     const together = new Set(component);
-    const available = availablePackages(input, passed.values());
     const settled: PlannedBuild[] = [];
     for (const name of component) {
       const need = needs.get(name);
@@ -127,6 +131,7 @@ export function planBuilds(input: BuildPlanInput): BuildPlan {
       if (build.attempt?.state === 'failed') failed.add(name);
     }
     for (const build of settled) passed.set(build.need.resolved.name, build);
+    if (settled.length > 0) available = availablePackages(input, [...passed.values()]);
   }
   return { builds, waits };
 }
@@ -144,20 +149,36 @@ function wait(need: BuildNeed, reason: Wait['reason'], because: string, on: read
   };
 }
 
-function availablePackages(input: BuildPlanInput, passed: Iterable<PlannedBuild>): EnvironmentSources {
-  const keys = new Map<Artifact, string>();
-  for (const { artifact, key } of input.published) keys.set(artifact, key);
+interface Offer {
+  readonly index: PackageIndex;
+  readonly names: ReadonlySet<string>;
+}
+
+/** Of each list of published packages: thousands of them take a while, and every purpose of a round starts from the same. */
+const offers = new WeakMap<readonly Artifact[], Offer>();
+
+function offerOf(artifacts: readonly Artifact[]): Offer {
+  const known = offers.get(artifacts);
+  if (known !== undefined) return known;
+  const offer = { index: createPackageIndex(artifacts), names: new Set(artifacts.flatMap(providedNames)) };
+  offers.set(artifacts, offer);
+  return offer;
+}
+
+/** What a build may use: everything published, and the packages of builds that passed. */
+function availablePackages(input: BuildPlanInput, passed: readonly PlannedBuild[]): EnvironmentSources {
+  const staged = new Map<Artifact, string>();
   for (const build of passed) {
     for (const artifact of build.attempt?.result?.artifacts ?? []) {
-      keys.set(artifact, input.stagedKey(build.buildKey, artifact));
+      staged.set(artifact, input.stagedKey(build.buildKey, artifact));
     }
   }
-  const artifacts = [...keys.keys()];
+  const { index, names } = offerOf(staged.size === 0 ? input.published : [...input.published, ...staged.keys()]);
   return {
-    index: createPackageIndex(artifacts),
-    keyOf: (artifact) => keys.get(artifact) ?? '',
+    index,
+    keyOf: (artifact) => staged.get(artifact) ?? input.publishedKey(artifact),
     hostPackages: input.hostPackages,
-    ownNames: new Set(artifacts.flatMap(providedNames)),
+    ownNames: names,
   };
 }
 

@@ -4,13 +4,6 @@ import type { LockedPackage } from '../model/build.ts';
 import { parseDependency } from '../model/dependency.ts';
 import { type PackageIndex, solve } from '../model/solve.ts';
 
-/** An artifact that a build may use, and where its file lies. */
-export interface AvailablePackage {
-  readonly artifact: Artifact;
-  /** Key in the object store. */
-  readonly key: string;
-}
-
 export interface LockedEnvironment {
   readonly host: string[];
   readonly packages: LockedPackage[];

@@ -15,6 +15,7 @@ import { proposalProblem } from './problems.ts';
 import { type RecipeFile, recipeProblem } from './recipes.ts';
 import type { World } from './world.ts';
 
+const nothing: readonly Artifact[] = [];
 /** Attempts at a build whose failures were ours, not the package's. */
 const infrastructureAttempts = 3;
 /** Attempts where a source could not be had, and milliseconds before the second one; twice as long before each next. */
@@ -40,7 +41,7 @@ export function isBuilt(plan: PurposePlan): boolean {
 }
 
 /** The newest attempt at each build key. */
-export function newestAttempts(context: ConductorContext): Map<string, BuildAttempt> {
+function newestAttempts(context: ConductorContext): Map<string, BuildAttempt> {
   const newest = new Map<string, BuildAttempt>();
   for (const { value } of context.book.all('build')) {
     const known = newest.get(value.buildKey);
@@ -53,10 +54,11 @@ export function newestAttempts(context: ConductorContext): Map<string, BuildAtte
 export async function planAll(context: ConductorContext, world: World): Promise<ReadonlyMap<Purpose, PurposePlan>> {
   const plans = new Map<Purpose, PurposePlan>();
   const main = await mainNeeds(context, world);
-  plans.set('main', planPurpose(context, world, 'main', main, []));
+  const attempts = newestAttempts(context);
+  plans.set('main', planPurpose(context, world, { purpose: 'main', needs: main, main: [], attempts }));
   for (const proposal of world.proposals) {
     if (proposal.state !== 'open') continue;
-    plans.set(proposal.number, await planProposal(context, world, proposal, main));
+    plans.set(proposal.number, await planProposal(context, world, proposal, { main, attempts }));
   }
   for (const plan of plans.values()) {
     for (const build of plan.builds) await startBuild(context, build);
@@ -76,11 +78,11 @@ async function planProposal(
   context: ConductorContext,
   world: World,
   proposal: Proposal,
-  main: readonly BuildNeed[],
+  known: Pick<Purposed, 'main' | 'attempts'>,
 ): Promise<PurposePlan> {
   try {
     const needs = await proposalNeeds(context, world, proposal);
-    return planPurpose(context, world, proposal.number, needs, main);
+    return planPurpose(context, world, { ...known, purpose: proposal.number, needs });
   } catch (thrown) {
     const problem = proposalProblem(proposal, thrown);
     world.problems.set(`forge/${proposal.package}`, problem);
@@ -88,14 +90,20 @@ async function planProposal(
   }
 }
 
+interface Purposed {
+  readonly purpose: Purpose;
+  readonly needs: readonly BuildNeed[];
+  /** What main still has to build. */
+  readonly main: readonly BuildNeed[];
+  /** The newest attempt at each build key. */
+  readonly attempts: ReadonlyMap<string, BuildAttempt>;
+}
+
 function planPurpose(
   context: ConductorContext,
   world: World,
-  purpose: Purpose,
-  needs: readonly BuildNeed[],
-  main: readonly BuildNeed[],
+  { purpose, needs, main, attempts }: Purposed,
 ): PurposePlan {
-  const attempts = newestAttempts(context);
   const own = new Set(needs.map((need) => need.resolved.name));
   const plans = context.settings.targets.map((target) => {
     const pendingElsewhere = new Map<string, readonly string[]>();
@@ -106,7 +114,8 @@ function planPurpose(
     return planBuilds({
       needs: needs.filter((need) => need.target === target),
       pendingElsewhere: purpose === 'main' ? new Map() : pendingElsewhere,
-      published: (world.published.get(target) ?? []).map((artifact) => ({ artifact, key: blobKey(artifact.digest) })),
+      published: world.published.get(target) ?? nothing,
+      publishedKey: (artifact) => blobKey(artifact.digest),
       hostPackages: context.hostPackages,
       engineVersion: context.engineVersion,
       attemptAt: (key) => attempts.get(key),
@@ -153,7 +162,7 @@ async function proposalNeeds(
       remedy: 'nothing to do where the update is still wanted: regrow writes the text again; otherwise close it',
     });
   }
-  const { commit, time } = await context.repository.commit(proposal.head);
+  const time = await world.reader.timeOf(proposal.head);
   for (const change of proposal.changes) {
     const file = await world.reader.readOne(proposal.head, change.path);
     if (file === undefined || 'area' in file) throw unreadable(proposal, change.path, file);
@@ -162,7 +171,7 @@ async function proposalNeeds(
       if (world.isPublished(target, change.package, `${version}-r${epoch}`)) continue;
       const need = await needOf(world, file, target, {
         purpose: proposal.number,
-        commit: { commit, time },
+        commit: { commit: proposal.head, time },
         urgency: proposal.fixes.length > 0 ? 'security' : 'normal',
         why: `proposal ${proposal.number}: ${change.why}`,
       });
@@ -299,6 +308,12 @@ async function recordBuild(
     kind: result.outcome === 'passed' ? 'build-passed' : 'build-failed',
     package: name,
     text,
-    facts: { target, version, buildKey, milliseconds: Math.round(result.milliseconds) },
+    facts: {
+      target,
+      version,
+      buildKey,
+      milliseconds: Math.round(result.milliseconds),
+      ...(result.failure === undefined ? {} : { code: result.failure.code }),
+    },
   });
 }

@@ -8,7 +8,7 @@ import { createRepositoryView } from '../../report/repository.ts';
 import { failureOf } from '../../watch/registry.ts';
 import { isBuilt, planAll } from './building.ts';
 import type { ConductorContext } from './context.ts';
-import { decideAll } from './deciding.ts';
+import { createDecider } from './deciding.ts';
 import { createAdvisoryShelf, recordFindings } from './finding.ts';
 import { followProposals } from './following.ts';
 import { updateImages } from './imaging.ts';
@@ -46,10 +46,19 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
   const reader = createRecipeReader(context);
   const view = createRepositoryView(objects);
   const advisories = createAdvisoryShelf(context);
+  const decideAll = createDecider(context);
+  let observing: Promise<unknown> = Promise.resolve();
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
-  async function observe(): Promise<World> {
+  /** One look at a time: two would fetch into the same mirror. */
+  function observe(): Promise<World> {
+    const seen = observing.catch(() => undefined).then(look);
+    observing = seen;
+    return seen;
+  }
+
+  async function look(): Promise<World> {
     try {
       // The forge first: what it says of branches is then in the mirror.
       const proposals = await readForge(context);
@@ -73,7 +82,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     const index = advisories();
     await recordGeneration(context, world);
     await recordFindings(context, world, index);
-    const decisions = await decideAll(context, world, index);
+    const decisions = await decideAll(world, index);
     if (world.reachable) await startProposals(context, world, decisions);
     const plans = await planAll(context, world);
     const findingsOf = (origins: readonly string[]) => proposalFindings(world, index, origins);

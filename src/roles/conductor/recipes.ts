@@ -46,7 +46,16 @@ export function createRecipeReader(context: ConductorContext) {
   let library:
     | { readonly key: string; readonly texts: ReadonlyMap<string, string>; readonly pipelines: PipelineLibrary }
     | undefined;
+  // What a commit holds never changes; of an open proposal it is asked again with every round.
+  const others = new Map<string, RecipeFile | Problem | undefined>();
+  const times = new Map<string, number>();
   let last: RecipeTree | undefined;
+
+  /** A daemon that runs for months would otherwise remember every version of every recipe. */
+  function forgetOld(files: number): void {
+    const most = 4 * files + 1000;
+    for (const memory of [texts, parsed, resolved, others, times]) if (memory.size > most) memory.clear();
+  }
 
   async function readTexts(files: readonly GitFile[]): Promise<void> {
     const wanted = files.map((file) => file.blob).filter((blob) => !texts.has(blob));
@@ -76,6 +85,7 @@ export function createRecipeReader(context: ConductorContext) {
       if (last?.commit === commit) return last;
       const { time } = await repository.commit(commit);
       const files = await repository.files(commit);
+      forgetOld(files.length);
       const isYaml = (path: string) => /\.ya?ml$/.test(path) && !path.split('/').at(-1)?.startsWith('.');
       const recipeFiles = files.filter(
         ({ path }) => isYaml(path) && path.startsWith(root) && !path.slice(root.length).includes('/'),
@@ -161,10 +171,20 @@ export function createRecipeReader(context: ConductorContext) {
 
     /** One recipe of another commit, a proposal's, or what is wrong with it; undefined when the path is not there. */
     async readOne(commit: string, path: string): Promise<RecipeFile | Problem | undefined> {
+      const key = `${commit} ${path}`;
+      if (others.has(key)) return others.get(key);
       const file = (await repository.files(commit)).find((one) => one.path === path);
-      if (file === undefined) return undefined;
-      await readTexts([file]);
-      return parse(file);
+      if (file !== undefined) await readTexts([file]);
+      const one = file === undefined ? undefined : parse(file);
+      others.set(key, one);
+      return one;
+    },
+
+    /** Committer time of a commit, seconds since 1970. */
+    async timeOf(commit: string): Promise<number> {
+      const time = times.get(commit) ?? (await repository.commit(commit)).time;
+      times.set(commit, time);
+      return time;
     },
   };
 }

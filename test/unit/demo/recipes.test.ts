@@ -89,6 +89,7 @@ async function buildAll(
       needs,
       pendingElsewhere: new Map(),
       published: [],
+      publishedKey: () => '',
       hostPackages: new Set(Object.keys(context.hostTools)),
       engineVersion: hostEngineVersion,
       attemptAt: (key) => attempts.get(key),
