@@ -26,6 +26,8 @@ type Shelf<K extends LedgerKind> = Map<string, LedgerEntry<K>>;
 export interface Book {
   get<K extends LedgerKind>(kind: K, key: string): LedgerEntry<K> | undefined;
   all<K extends LedgerKind>(kind: K): Iterable<LedgerEntry<K>>;
+  /** Whether this is the value already. */
+  holds<K extends LedgerKind>(kind: K, key: string, value: LedgerRows[K]): boolean;
   /** Says whether the value is another one than before. */
   put<K extends LedgerKind>(kind: K, key: string, value: LedgerRows[K], about?: string): Promise<boolean>;
   remove(kind: LedgerKind, key: string): Promise<boolean>;
@@ -35,7 +37,11 @@ export interface Book {
     rows: ReadonlyMap<string, { readonly value: LedgerRows[K]; readonly about?: string }>,
     within?: (key: string) => boolean,
   ): Promise<{ readonly came: readonly string[]; readonly went: readonly string[] }>;
-  /** Appends an event now; the same id a second time is nothing. */
+  /**
+   * Appends an event now; the same id a second time is nothing. To be told before the row is written that says that it is
+   * known: who is killed between the two tells it again, and never not at all. So an id is made of what happened, without
+   * the time at which it was found.
+   */
   tell(
     event: Omit<LedgerEvent, 'at' | 'facts'> & { readonly at?: string; readonly facts?: LedgerEvent['facts'] },
   ): Promise<boolean>;
@@ -52,9 +58,12 @@ export async function openBook(ledger: Ledger, clock: Clock): Promise<Book> {
   const book: Book = {
     get: (kind, key) => shelf(kind).get(key),
     all: (kind) => shelf(kind).values(),
-    async put(kind, key, value, about) {
+    holds(kind, key, value) {
       const known = shelf(kind).get(key);
-      if (known !== undefined && canonicalJson(known.value) === canonicalJson(value)) return false;
+      return known !== undefined && canonicalJson(known.value) === canonicalJson(value);
+    },
+    async put(kind, key, value, about) {
+      if (book.holds(kind, key, value)) return false;
       const at = clock.now().toISOString();
       await ledger.put(kind, key, value, at, about);
       shelf(kind).set(key, { key, value, at, ...(about === undefined ? {} : { package: about }) });

@@ -260,7 +260,6 @@ async function queueAttempt(context: ConductorContext, build: PlannedBuild, numb
     urgency: need.urgency,
     queuedAt: context.clock.now().toISOString(),
   };
-  await context.book.put('build', `${buildKey}.${number}`, attempt, attempt.package);
   await context.book.tell({
     id: `build-queued/${buildKey}.${number}`,
     kind: 'build-queued',
@@ -268,6 +267,7 @@ async function queueAttempt(context: ConductorContext, build: PlannedBuild, numb
     text: `${attempt.package} ${attempt.version} is queued for ${attempt.target}: ${need.why}`,
     facts: { target: attempt.target, version: attempt.version, buildKey },
   });
+  await context.book.put('build', `${buildKey}.${number}`, attempt, attempt.package);
   await followAttempt(context, attempt);
 }
 
@@ -297,7 +297,6 @@ async function recordBuild(
 ): Promise<void> {
   const { package: name, version, target, buildKey } = attempt;
   const done: BuildAttempt = { ...attempt, state: result.outcome, finishedAt: at, result };
-  await context.book.put('build', `${buildKey}.${attempt.attempt}`, done, name);
   const seconds = (result.milliseconds / 1000).toFixed(1);
   const text =
     result.outcome === 'passed'
@@ -316,4 +315,5 @@ async function recordBuild(
       ...(result.failure === undefined ? {} : { code: result.failure.code }),
     },
   });
+  await context.book.put('build', `${buildKey}.${attempt.attempt}`, done, name);
 }

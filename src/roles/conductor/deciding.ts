@@ -82,8 +82,8 @@ export function createDecider(context: ConductorContext): Decide {
         decisions.push(decision);
         if (decision === before) continue;
         const known = book.get('decision', name)?.value;
-        await book.put('decision', name, decision, name);
         await tell(context, decision, known);
+        await book.put('decision', name, decision, name);
       } catch (thrown) {
         if (!(thrown instanceof RegrowError)) throw thrown;
         world.problems.set(`recipe/${name}`, { ...recipeProblem(file.path, thrown), name });

@@ -42,6 +42,7 @@ export async function recordFindings(
   world: World,
   advisories: AdvisoryIndex,
 ): Promise<void> {
+  const stamp = stampOf(context, world);
   const rows = new Map<string, { value: Finding; about: string }>();
   for (const [name, version] of publishedVersions(world)) {
     const file = world.tree.recipes.get(name);
@@ -50,30 +51,37 @@ export async function recordFindings(
       rows.set(`${finding.advisory}/${name}`, { value: finding, about: name });
     }
   }
-  const before = new Map([...context.book.all('finding')].map((entry) => [entry.key, entry.value]));
-  const { came, went } = await context.book.replace('finding', rows);
-  const at = context.clock.now().toISOString();
-  for (const key of came) {
-    const finding = rows.get(key)?.value;
-    if (finding === undefined) continue;
+  const known = new Map([...context.book.all('finding')].map((entry) => [entry.key, entry.value]));
+  for (const [key, { value: finding }] of rows) {
+    if (known.has(key)) continue;
     const fix = finding.fixedIn.length > 0 ? `fixed in ${finding.fixedIn.join(', ')}` : 'no fix is known';
     await context.book.tell({
-      id: `finding-opened/${key}/${finding.version}/${at}`,
+      id: `finding-opened/${key}/${finding.version}/${stamp(finding)}`,
       kind: 'finding-opened',
       package: finding.package,
       text: `${finding.advisory} affects ${finding.package} ${finding.version}; ${fix}`,
       facts: { advisory: finding.advisory, version: finding.version },
     });
   }
-  for (const key of went) {
-    const finding = before.get(key);
-    if (finding === undefined) continue;
+  for (const [key, finding] of known) {
+    if (rows.has(key)) continue;
     await context.book.tell({
-      id: `finding-closed/${key}/${finding.version}/${at}`,
+      id: `finding-closed/${key}/${finding.version}/${stamp(finding)}`,
       kind: 'finding-closed',
       package: finding.package,
       text: `${finding.advisory} no longer affects what is published of ${finding.package}`,
       facts: { advisory: finding.advisory },
     });
   }
+  await context.book.replace('finding', rows);
+}
+
+/** What it depends on whether there is a finding: the generation, and the advisory as it was last seen. */
+function stampOf({ book }: ConductorContext, world: World): (finding: Finding) => string {
+  return ({ advisory }) => {
+    const seen = [...book.all('observation')].flatMap(({ value, at }) =>
+      value.kind === 'advisory' && value.id === advisory ? [at] : [],
+    );
+    return `${world.generation?.generation ?? 0}/${seen.toSorted().at(-1) ?? ''}`;
+  };
 }

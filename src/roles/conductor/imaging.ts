@@ -120,14 +120,14 @@ async function followImage(context: ConductorContext, world: World, request: Ima
   const published = world.images.images.find((image) => image.ref === ref);
   const vulnerabilities = vulnerabilitiesOf(context, request);
   if (published?.digest === `sha256:${built.index}` && isDeepStrictEqual(published.vulnerabilities, vulnerabilities)) {
-    if (await book.put('image', ref, published)) {
-      await book.tell({
-        id: `image-published/${ref}/${published.digest}`,
-        kind: 'image-published',
-        text: `${ref} is published from generation ${published.generation}: ${published.platforms[0]?.output.trim() ?? ''}`,
-        facts: { ref, digest: published.digest },
-      });
-    }
+    if (book.holds('image', ref, published)) return;
+    await book.tell({
+      id: `image-published/${ref}/${published.digest}`,
+      kind: 'image-published',
+      text: `${ref} is published from generation ${published.generation}: ${published.platforms[0]?.output.trim() ?? ''}`,
+      facts: { ref, digest: published.digest },
+    });
+    await book.put('image', ref, published);
     return;
   }
   const publish: ImagePublishRequest = {

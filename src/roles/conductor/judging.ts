@@ -1,3 +1,4 @@
+import { digestOf } from '../../model/canonical.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Purpose } from '../../model/plan.ts';
 import type { VerifyRequest } from '../../model/request.ts';
@@ -87,10 +88,10 @@ export async function judge(
 
 async function recordVerdict(context: ConductorContext, verdict: Verdict): Promise<void> {
   const { buildKey, package: name, version, passed, gates } = verdict;
-  if (!(await context.book.put('verdict', buildKey, verdict, name))) return;
+  if (context.book.holds('verdict', buildKey, verdict)) return;
   const failed = gates.filter((gate) => gate.outcome === 'failed');
   await context.book.tell({
-    id: `verdict/${buildKey}/${verdict.at}`,
+    id: `verdict/${buildKey}/${digestOf(gates).slice(0, 16)}`,
     kind: passed ? 'verified' : 'gate-failed',
     package: name,
     text: passed
@@ -98,4 +99,5 @@ async function recordVerdict(context: ConductorContext, verdict: Verdict): Promi
       : `${name} ${version} is held by ${failed.map((gate) => `${gate.gate}: ${gate.because}`).join('; ')}`,
     facts: { version, buildKey },
   });
+  await context.book.put('verdict', buildKey, verdict, name);
 }

@@ -26,29 +26,36 @@ export async function readForge(context: ConductorContext): Promise<readonly Pro
   const proposals = await readProposals(forge, new Date(clock.now().getTime() - remembered).toISOString());
   for (const proposal of proposals) {
     const before = book.get('proposal', String(proposal.number))?.value;
-    await book.put('proposal', String(proposal.number), proposal, proposal.package);
     const kind = whatHappened(before, proposal);
-    if (kind === undefined) continue;
-    const did = {
-      proposed: 'is proposed',
-      'proposal-updated': 'changed',
-      'proposal-merged': 'is merged',
-      'proposal-closed': 'is closed',
-    };
-    await book.tell({
-      id: `${kind}/${proposal.number}/${proposal.head}`,
-      kind,
-      package: proposal.package,
-      text: `${proposal.title} ${did[kind]}: ${proposal.url}`,
-      facts: {
-        number: proposal.number,
-        version: proposal.version,
-        url: proposal.url,
-        ...sourceOfDecision(context, proposal),
-      },
-    });
+    if (kind !== undefined) await tellOf(context, proposal, kind);
+    await book.put('proposal', String(proposal.number), proposal, proposal.package);
   }
   return proposals;
+}
+
+async function tellOf(
+  context: ConductorContext,
+  proposal: Proposal,
+  kind: NonNullable<ReturnType<typeof whatHappened>>,
+): Promise<void> {
+  const did = {
+    proposed: 'is proposed',
+    'proposal-updated': 'changed',
+    'proposal-merged': 'is merged',
+    'proposal-closed': 'is closed',
+  };
+  await context.book.tell({
+    id: `${kind}/${proposal.number}/${proposal.head}`,
+    kind,
+    package: proposal.package,
+    text: `${proposal.title} ${did[kind]}: ${proposal.url}`,
+    facts: {
+      number: proposal.number,
+      version: proposal.version,
+      url: proposal.url,
+      ...sourceOfDecision(context, proposal),
+    },
+  });
 }
 
 /** The source whose release it is about, so that the time from one to the other can be told. */

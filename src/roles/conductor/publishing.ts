@@ -130,7 +130,7 @@ export async function recordGeneration(context: ConductorContext, world: World):
   const { generation } = world;
   if (generation === undefined) return;
   const key = String(generation.generation);
-  if (!(await context.book.put('publication', key, generation))) return;
+  if (context.book.holds('publication', key, generation)) return;
   const added = new Map<string, { version: string; targets: string[] }>();
   for (const [target, artifacts] of world.published) {
     for (const { info } of artifacts) {
@@ -150,4 +150,5 @@ export async function recordGeneration(context: ConductorContext, world: World):
       facts: { version, generation: generation.generation },
     });
   }
+  await context.book.put('publication', key, generation);
 }

@@ -43,14 +43,13 @@ export async function recordFailure({ book }: ConductorContext, failure: WatchFa
   const key = `failure/${source}`;
   const known = book.get('observation', key)?.value;
   if (known?.kind === 'failure' && known.code === code && known.message === message) return false;
-  const changed = await book.put('observation', key, failure);
   await book.tell({
     id: `source-failed/${source}/${observedAt}`,
     kind: 'source-failed',
     text: `${source} cannot be asked: ${message}`,
     facts: { source, code },
   });
-  return changed;
+  return book.put('observation', key, failure);
 }
 
 /** Writes down what a poller saw. Says whether anything is new. */
@@ -66,28 +65,28 @@ export async function recordObserved(context: ConductorContext, result: Observed
       changed = (await book.remove('observation', `failure/${observation.source}`)) || changed;
       const known = book.get('observation', `release/${observation.source}`)?.value;
       if (known?.kind === 'release' && canonicalJson(known.tags) === canonicalJson(observation.tags)) continue;
-      changed = (await book.put('observation', `release/${observation.source}`, observation)) || changed;
       const newest = observation.tags[0];
-      if (newest === undefined) continue;
-      await book.tell({
-        id: `release-seen/${observation.source}/${newest.tag}`,
-        kind: 'release-seen',
-        text: `${observation.source} has ${newest.tag}`,
-        facts: { source: observation.source, tag: newest.tag },
-      });
+      if (newest !== undefined) {
+        await book.tell({
+          id: `release-seen/${observation.source}/${newest.tag}`,
+          kind: 'release-seen',
+          text: `${observation.source} has ${newest.tag}`,
+          facts: { source: observation.source, tag: newest.tag },
+        });
+      }
+      changed = (await book.put('observation', `release/${observation.source}`, observation)) || changed;
       continue;
     }
     changed = (await book.remove('observation', `failure/advisories:${observation.feed}/${observation.id}`)) || changed;
-    const isNew = await book.put('observation', `advisory/${observation.feed}/${observation.id}`, observation);
-    changed = isNew || changed;
-    if (isNew) {
-      await book.tell({
-        id: `advisory-seen/${observation.feed}/${observation.id}/${observation.osv.modified}`,
-        kind: 'advisory-seen',
-        text: `${observation.id}: ${observation.osv.summary ?? 'no summary'}`,
-        facts: { feed: observation.feed, advisory: observation.id },
-      });
-    }
+    const key = `advisory/${observation.feed}/${observation.id}`;
+    if (book.holds('observation', key, observation)) continue;
+    await book.tell({
+      id: `advisory-seen/${observation.feed}/${observation.id}/${observation.osv.modified}`,
+      kind: 'advisory-seen',
+      text: `${observation.id}: ${observation.osv.summary ?? 'no summary'}`,
+      facts: { feed: observation.feed, advisory: observation.id },
+    });
+    changed = (await book.put('observation', key, observation)) || changed;
   }
   if (result.observations.length === 0) {
     // Unchanged: the source answers again.
