@@ -36,6 +36,13 @@ const forge = z
       .describe(
         'Whether a proposal that is built and verified for every target merges by itself. Default: yes with `git`, no with `github`',
       ),
+    rest: z
+      .number()
+      .nonnegative()
+      .default(10)
+      .describe(
+        'Seconds for which what the forge said is used again while builds end, so that a burst of them does not use its limits up',
+      ),
     tokenFile: tokenFile.describe('File that holds the token for GitHub: contents and pull requests, read and write'),
   })
   .superRefine((value, context) => {

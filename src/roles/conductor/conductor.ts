@@ -2,6 +2,7 @@ import type { AnyJobRequest } from '../../jobs/queues.ts';
 import type { JobHandlers } from '../../jobs/worker.ts';
 import { canonicalJson } from '../../model/canonical.ts';
 import type { Problem } from '../../model/plan.ts';
+import type { Proposal } from '../../model/proposal.ts';
 import type { ImageRequest } from '../../model/request.ts';
 import { resultSchema } from '../../model/result.ts';
 import { createRepositoryView } from '../../report/repository.ts';
@@ -41,12 +42,19 @@ const forgeSource = 'forge';
 const mostRounds = 20;
 const decoder = new TextDecoder();
 
+/** What the forge said, and when (milliseconds since 1970). */
+interface Asked {
+  readonly proposals: readonly Proposal[];
+  readonly at: number;
+}
+
 export function createConductor(context: ConductorContext, options: ConductorOptions): Conductor {
   const { book, objects, repository, clock, log } = context;
   const reader = createRecipeReader(context);
   const view = createRepositoryView(objects);
   const advisories = createAdvisoryShelf(context);
   const decideAll = createDecider(context);
+  let asked: Asked | undefined;
   let observing: Promise<unknown> = Promise.resolve();
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
@@ -58,12 +66,22 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     return seen;
   }
 
+  /** Reads proposals and brings the mirror up to date, unless that was done a moment ago and nothing of ours came between. */
+  async function askForge(): Promise<Asked> {
+    const now = clock.now().getTime();
+    if (asked !== undefined && now >= asked.at && now - asked.at < context.settings.forgeRest) return asked;
+    asked = undefined;
+    // The forge first: what it says of branches is then in the mirror.
+    const proposals = await readForge(context);
+    await repository.refresh();
+    await book.remove('observation', `failure/${forgeSource}`);
+    asked = { proposals, at: now };
+    return asked;
+  }
+
   async function look(): Promise<World> {
     try {
-      // The forge first: what it says of branches is then in the mirror.
-      const proposals = await readForge(context);
-      await repository.refresh();
-      await book.remove('observation', `failure/${forgeSource}`);
+      const { proposals } = await askForge();
       return await observeWorld(context, reader, view, { proposals, reachable: true });
     } catch (thrown) {
       const failure = failureOf(forgeSource, thrown, clock.now());
@@ -97,7 +115,10 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
 
   /** Rounds until one changes nothing of what it looked at; each merge or extension is one step, so they are few. */
   async function settle(): Promise<void> {
-    for (let rounds = 0; rounds < mostRounds; rounds += 1) if (!(await round())) return;
+    for (let rounds = 0; rounds < mostRounds; rounds += 1) {
+      if (!(await round())) return;
+      asked = undefined;
+    }
   }
 
   async function recordProblems(world: World): Promise<void> {
@@ -105,10 +126,6 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     const rows = [...world.problems].map(([key, value]) => [key, { value, about: value.name }] as const);
     // Problems of the forge are seen only while it can be asked; those of proposing an update are kept by who proposes.
     const isSeen = ({ area }: Problem) => area !== 'propose' && (world.reachable || area !== 'forge');
-    await book.replace('problem', new Map(rows), (key) => {
-      const before = book.get('problem', key)?.value;
-      return before === undefined || isSeen(before);
-    });
     for (const [key, problem] of world.problems) {
       if (known.get(key) === canonicalJson(problem)) continue;
       log.warn({ problem }, 'found a problem');
@@ -120,6 +137,10 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
         facts: { code: problem.code, area: problem.area },
       });
     }
+    await book.replace('problem', new Map(rows), (key) => {
+      const before = book.get('problem', key)?.value;
+      return before === undefined || isSeen(before);
+    });
   }
 
   function reconcile(): Promise<void> {
@@ -144,10 +165,18 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     },
     advisoryJobs: (feed, slot) => advisoryJobs(context, feed, slot),
     handlers: {
-      reconcile: () => reconcile(),
+      reconcile() {
+        // Who asks for one wants to see what is now.
+        asked = undefined;
+        return reconcile();
+      },
       async propose({ package: name, version }, { signal }) {
-        const changed = await makeProposal(context, await observe(), { name, version, signal });
-        if (changed) await reconcile();
+        const world = await observe();
+        // However it ends, the forge may be another one now.
+        asked = undefined;
+        if (!(await makeProposal(context, world, { name, version, signal }))) return;
+        asked = undefined;
+        await reconcile();
       },
       async result({ key }) {
         const object = await objects.get(key);

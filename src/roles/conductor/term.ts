@@ -92,6 +92,7 @@ async function takeTerm(host: RoleHost, ledger: Ledger): Promise<Term> {
         imagesPath: config.images.path,
         policy: config.policy,
         mergeGreen: config.forge.mergeGreen,
+        forgeRest: config.forge.rest * 1000,
         publicUrl: config.api.publicUrl,
       },
       builtinPipelines: pipelines,
