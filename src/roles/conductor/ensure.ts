@@ -1,5 +1,6 @@
 import type { JobPayload, JobType } from '../../jobs/catalogue.ts';
 import type { Urgency } from '../../jobs/queues.ts';
+import { resultKey } from '../effects.ts';
 import type { ConductorContext } from './context.ts';
 
 /** How long a job that ended without a result rests before it is tried again, milliseconds. */
@@ -11,13 +12,13 @@ const restBeforeRetry = 60_000;
  * because the queue ignores an id that it has seen.
  */
 export async function ensureJob<T extends JobType>(
-  context: ConductorContext,
+  context: Pick<ConductorContext, 'book' | 'queues' | 'clock' | 'objects'>,
   type: T,
   effect: string,
   payload: (attempt: number) => JobPayload<T>,
   urgency: Urgency = 'normal',
 ): Promise<void> {
-  const { book, queues, clock } = context;
+  const { book, queues, clock, objects } = context;
   const key = `job/${effect}`;
   const row = book.get('cursor', key);
   const attempt = Number(row?.value.cursor ?? 1);
@@ -29,6 +30,7 @@ export async function ensureJob<T extends JobType>(
     return;
   }
   // It may also have ended a moment ago, after the world was looked at: the next reconcile sees what came of it.
+  if (await objects.has(resultKey(effect))) return;
   if (row !== undefined && clock.now().getTime() - Date.parse(row.at) < restBeforeRetry) return;
   await book.put('cursor', key, { cursor: String(attempt + 1) });
   await queues.enqueue(type, payload(attempt + 1), { urgency });

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { openBook } from '../../../src/roles/conductor/book.ts';
+import { createManualClock } from '../../fakes/manual-clock.ts';
+import { createMemoryLedger } from '../../fakes/memory-ledger.ts';
+
+const first = '2026-06-01T09:00:00.000Z';
+
+async function open() {
+  const ledger = createMemoryLedger();
+  const clock = createManualClock(first);
+  return { ledger, clock, book: await openBook(ledger, clock) };
+}
+
+test('a book says what the ledger has, also what was there before it was opened', async () => {
+  const { ledger, clock } = await open();
+  await ledger.put('cursor', 'watch/a', { cursor: 'one' }, first);
+  const book = await openBook(ledger, clock);
+  await book.put('cursor', 'watch/b', { cursor: 'two' });
+  expect([...book.all('cursor')].map(({ key }) => key)).toEqual(['watch/a', 'watch/b']);
+  expect(await ledger.list('cursor')).toEqual([...book.all('cursor')]);
+});
+
+test('the same value again is no change, and keeps its time', async () => {
+  const { book, clock, ledger } = await open();
+  expect(await book.put('cursor', 'key', { cursor: 'one', etag: 'e' })).toBe(true);
+  clock.advance(1000);
+  expect(await book.put('cursor', 'key', { etag: 'e', cursor: 'one' })).toBe(false);
+  expect(book.holds('cursor', 'key', { cursor: 'one', etag: 'e' })).toBe(true);
+  expect(book.holds('cursor', 'key', { cursor: 'other' })).toBe(false);
+  expect((await ledger.get('cursor', 'key'))?.at).toBe(first);
+  expect(await book.put('cursor', 'key', { cursor: 'two' })).toBe(true);
+  expect(book.get('cursor', 'key')?.at).toBe('2026-06-01T09:00:01.000Z');
+});
+
+test('replacing says what came and went, and leaves alone what is out of its reach', async () => {
+  const { book, ledger } = await open();
+  for (const key of ['mine/old', 'mine/kept', 'theirs']) await book.put('cursor', key, { cursor: 'one' });
+  const rows = new Map([
+    ['mine/kept', { value: { cursor: 'two' } }],
+    ['mine/new', { value: { cursor: 'one' } }],
+  ]);
+  const { came, went } = await book.replace('cursor', rows, (key) => key.startsWith('mine/'));
+  expect({ came, went }).toEqual({ came: ['mine/new'], went: ['mine/old'] });
+  expect((await ledger.list('cursor')).map(({ key, value }) => `${key} ${value.cursor}`)).toEqual([
+    'mine/kept two',
+    'mine/new one',
+    'theirs one',
+  ]);
+});
+
+test('an event is told once, however often it is told', async () => {
+  const { book, ledger } = await open();
+  const event = { id: 'published/1/tool', kind: 'published', text: 'tool is published' } as const;
+  expect(await book.tell(event)).toBe(true);
+  expect(await book.tell(event)).toBe(false);
+  expect(await ledger.events({ limit: 10 })).toMatchObject([{ ...event, at: first, facts: {} }]);
+});

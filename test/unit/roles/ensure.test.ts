@@ -1,0 +1,96 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { JobPayload, JobType } from '../../../src/jobs/catalogue.ts';
+import { jobId } from '../../../src/jobs/catalogue.ts';
+import type { JobState, Queues } from '../../../src/jobs/queues.ts';
+import type { Objects } from '../../../src/ports/objects.ts';
+import { type Book, openBook } from '../../../src/roles/conductor/book.ts';
+import { ensureJob } from '../../../src/roles/conductor/ensure.ts';
+import { resultKey } from '../../../src/roles/effects.ts';
+import { createManualClock, type ManualClock } from '../../fakes/manual-clock.ts';
+import { createMemoryLedger } from '../../fakes/memory-ledger.ts';
+import { createMemoryObjects } from '../../fakes/memory-objects.ts';
+
+const effect = 'verify-abc';
+const ledger = createMemoryLedger();
+
+let jobs: Map<string, JobState>;
+let queues: Pick<Queues, 'find' | 'enqueue'>;
+let clock: ManualClock;
+let objects: Objects;
+let book: Book;
+beforeEach(async () => {
+  for (const { key } of await ledger.list('cursor')) await ledger.remove('cursor', key);
+  jobs = new Map();
+  queues = {
+    find: async <T extends JobType>(type: T, payload: JobPayload<T>) => jobs.get(jobId(type, payload)),
+    async enqueue(type, payload) {
+      const id = jobId(type, payload);
+      if (!jobs.has(id)) jobs.set(id, 'waiting');
+      return id;
+    },
+  };
+  clock = createManualClock('2026-06-01T09:00:00Z');
+  objects = createMemoryObjects();
+  book = await openBook(ledger, clock);
+});
+
+function ensure(): Promise<void> {
+  const context = { book, clock, objects, queues: queues as Queues };
+  return ensureJob(context, 'verify', effect, (attempt) => ({ request: 'requests/abc.json', attempt }));
+}
+
+function known(): readonly string[] {
+  return [...jobs].map(([id, state]) => `${id.split(',').at(-1)} ${state}`);
+}
+
+function become(attempt: number, state: JobState): void {
+  jobs.set(jobId('verify', { request: 'requests/abc.json', attempt }), state);
+}
+
+test.each(['waiting', 'active', 'delayed'] as const)('a job that is %s is left alone', async (state) => {
+  await ensure();
+  become(1, state);
+  clock.advance(3_600_000);
+  await ensure();
+  expect(known()).toEqual([`1 ${state}`]);
+});
+
+test('after Redis was emptied the same attempt goes in again', async () => {
+  await ensure();
+  jobs.clear();
+  await ensure();
+  expect(known()).toEqual(['1 waiting']);
+});
+
+test.each(['failed', 'completed'] as const)(
+  'a job that %s without a result is tried again, after a rest',
+  async (state) => {
+    await ensure();
+    become(1, state);
+    await ensure();
+    expect(known()).toEqual([`1 ${state}`]);
+    clock.advance(60_000);
+    await ensure();
+    expect(known()).toEqual([`1 ${state}`, '2 waiting']);
+  },
+);
+
+test('a conductor that takes over counts on from where the last one was', async () => {
+  await ensure();
+  become(1, 'failed');
+  clock.advance(60_000);
+  await ensure();
+  jobs.clear();
+  book = await openBook(ledger, clock);
+  await ensure();
+  expect(known()).toEqual(['2 waiting']);
+});
+
+test('a job that ended after the world was looked at, however long it ran, is not done twice', async () => {
+  await ensure();
+  clock.advance(3_600_000);
+  await objects.put(resultKey(effect), new Uint8Array());
+  become(1, 'completed');
+  await ensure();
+  expect(known()).toEqual(['1 completed']);
+});
