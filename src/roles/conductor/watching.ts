@@ -65,6 +65,8 @@ export async function recordObserved(context: ConductorContext, result: Observed
       changed = (await book.remove('observation', `failure/${observation.source}`)) || changed;
       const known = book.get('observation', `release/${observation.source}`)?.value;
       if (known?.kind === 'release' && canonicalJson(known.tags) === canonicalJson(observation.tags)) continue;
+      // An answer whose job was taken up again late says nothing against a newer one.
+      if (known?.kind === 'release' && known.observedAt > observation.observedAt) continue;
       const newest = observation.tags[0];
       if (newest !== undefined) {
         await book.tell({
