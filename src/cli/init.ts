@@ -152,7 +152,7 @@ function bareSteps(repository: string, folder: string): string[] {
   return [
     `regrow doctor --config ${join(folder, 'regrow.yaml')}`,
     `regrow run --config ${join(folder, 'regrow.yaml')}, and look at http://127.0.0.1:7420`,
-    `git clone ${repository}, change a recipe, commit and push: it is built, verified and published`,
+    `git clone ${repository}, change a recipe, commit and push: it is built, verified and published within minutes; at once with \`regrow poke\``,
   ];
 }
 

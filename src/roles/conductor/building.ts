@@ -50,19 +50,15 @@ function newestAttempts(context: ConductorContext): Map<string, BuildAttempt> {
   return newest;
 }
 
-/** Plans the builds of main and of every open proposal, queues those that can start, and records what waits. */
+/**
+ * Plans the builds of main and of every open proposal, queues those that can start, and records what waits. What has ended is
+ * recorded first and planned with: nothing else may come that would make another round.
+ */
 export async function planAll(context: ConductorContext, world: World): Promise<ReadonlyMap<Purpose, PurposePlan>> {
-  const plans = new Map<Purpose, PurposePlan>();
   const main = await mainNeeds(context, world);
-  const attempts = newestAttempts(context);
-  plans.set('main', planPurpose(context, world, { purpose: 'main', needs: main, main: [], attempts }));
-  for (const proposal of world.proposals) {
-    if (proposal.state !== 'open') continue;
-    plans.set(proposal.number, await planProposal(context, world, proposal, { main, attempts }));
-  }
-  for (const plan of plans.values()) {
-    for (const build of plan.builds) await startBuild(context, build);
-  }
+  let plans: ReadonlyMap<Purpose, PurposePlan>;
+  do plans = await planPurposes(context, world, main);
+  while (await startBuilds(context, plans));
   const waits = new Map<string, { value: Wait; about: string }>();
   for (const plan of plans.values()) {
     for (const wait of plan.waits) {
@@ -71,6 +67,30 @@ export async function planAll(context: ConductorContext, world: World): Promise<
   }
   await context.book.replace('wait', waits);
   return plans;
+}
+
+async function planPurposes(
+  context: ConductorContext,
+  world: World,
+  main: readonly BuildNeed[],
+): Promise<ReadonlyMap<Purpose, PurposePlan>> {
+  const plans = new Map<Purpose, PurposePlan>();
+  const attempts = newestAttempts(context);
+  plans.set('main', planPurpose(context, world, { purpose: 'main', needs: main, main: [], attempts }));
+  for (const proposal of world.proposals) {
+    if (proposal.state !== 'open') continue;
+    plans.set(proposal.number, await planProposal(context, world, proposal, { main, attempts }));
+  }
+  return plans;
+}
+
+/** Says whether a build turned out to have ended, so that the plans are no longer right. */
+async function startBuilds(context: ConductorContext, plans: ReadonlyMap<Purpose, PurposePlan>): Promise<boolean> {
+  let ended = false;
+  for (const plan of plans.values()) {
+    for (const build of plan.builds) ended = (await startBuild(context, build)) || ended;
+  }
+  return ended;
 }
 
 /** What is wrong with one proposal keeps that one from being built, and no other. */
@@ -218,19 +238,18 @@ async function needOf(
   };
 }
 
-/** Queues a build that has none, records one that ended, tries again one that failed through no fault of its own. */
-async function startBuild(context: ConductorContext, build: PlannedBuild): Promise<void> {
+/**
+ * Queues a build that has none, records one that ended, tries again one that failed through no fault of its own. Says
+ * whether it has ended since it was planned.
+ */
+async function startBuild(context: ConductorContext, build: PlannedBuild): Promise<boolean> {
   const { attempt } = build;
-  if (attempt === undefined) {
-    await queueAttempt(context, build, 1);
-    return;
-  }
-  if (attempt.state === 'passed') return;
+  if (attempt === undefined) return queueAttempt(context, build, 1);
+  if (attempt.state === 'passed') return false;
   if (attempt.state === 'failed') {
-    if (isWorthAnother(attempt, context.clock.now())) await queueAttempt(context, build, attempt.attempt + 1);
-    return;
+    return isWorthAnother(attempt, context.clock.now()) && (await queueAttempt(context, build, attempt.attempt + 1));
   }
-  await followAttempt(context, attempt);
+  return followAttempt(context, attempt);
 }
 
 /** A server that gave a page where a file is due may give the file later; a file with another hash is somebody's to look at. */
@@ -242,7 +261,7 @@ function isWorthAnother({ attempt, finishedAt, result }: BuildAttempt, now: Date
   return attempt < upstreamAttempts && now.getTime() - Date.parse(finishedAt ?? '') >= rest;
 }
 
-async function queueAttempt(context: ConductorContext, build: PlannedBuild, number: number): Promise<void> {
+async function queueAttempt(context: ConductorContext, build: PlannedBuild, number: number): Promise<boolean> {
   const { need, request, buildKey } = build;
   const text = canonicalJson(request);
   const digest = sha256(text);
@@ -268,16 +287,16 @@ async function queueAttempt(context: ConductorContext, build: PlannedBuild, numb
     facts: { target: attempt.target, version: attempt.version, buildKey },
   });
   await context.book.put('build', `${buildKey}.${number}`, attempt, attempt.package);
-  await followAttempt(context, attempt);
+  return followAttempt(context, attempt);
 }
 
-/** A queued attempt is done when its result is there; until then its job must be. */
-async function followAttempt(context: ConductorContext, attempt: BuildAttempt): Promise<void> {
+/** A queued attempt is done when its result is there; until then its job must be. Says whether it is done. */
+async function followAttempt(context: ConductorContext, attempt: BuildAttempt): Promise<boolean> {
   const effect = buildEffect(attempt);
   const result = await readResult(context.objects, effect, 'built');
   if (result !== undefined) {
     await recordBuild(context, attempt, result.build, result.at);
-    return;
+    return true;
   }
   const { buildKey, request, package: name, version, target } = attempt;
   await ensureJob(
@@ -287,6 +306,7 @@ async function followAttempt(context: ConductorContext, attempt: BuildAttempt): 
     (delivery) => ({ buildKey, attempt: attempt.attempt, delivery, request, package: name, version, target }),
     attempt.urgency,
   );
+  return false;
 }
 
 async function recordBuild(

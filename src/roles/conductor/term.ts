@@ -124,7 +124,11 @@ async function takeTerm(host: RoleHost, ledger: Ledger): Promise<Term> {
     host.work('control', concurrency.control, conductor.handlers),
     host.work('results', concurrency.results, conductor.handlers),
   ];
-  if (host.schedule !== false) await schedule.start();
+  if (host.schedule !== false) {
+    await schedule.start();
+    // The slot of this time may have been asked for by the conductor before, which is gone.
+    await queues.reconcile();
+  }
   return {
     tick: () => schedule.tick(),
     async end(ending) {
