@@ -64,6 +64,8 @@ export interface Queues extends QueueView, QueueRequests {
   failure<T extends JobType>(type: T, payload: JobPayload<T>): Promise<ErrorReport | undefined>;
   /** Takes a job that no worker has out of its queue; says whether it did. */
   cancel<T extends JobType>(type: T, payload: JobPayload<T>): Promise<boolean>;
+  /** Takes a job that failed or is done out of what is remembered, because another attempt has taken its place. */
+  forget<T extends JobType>(type: T, payload: JobPayload<T>): Promise<void>;
   /** Keeps workers from taking jobs of one queue, or of all; survives restarts. */
   pause(queue?: string): Promise<void>;
   resume(queue?: string): Promise<void>;
@@ -193,6 +195,13 @@ export function createQueues(options: QueuesOptions): Queues {
         if (state !== 'waiting' && state !== 'delayed') return false;
         // 0: a worker took it in between.
         return (await queue.remove(id)) === 1;
+      });
+    },
+    forget(type, payload) {
+      const { queue, id } = jobOf(type, payload);
+      return reach(async () => {
+        const state = states[await queue.getJobState(id)];
+        if (state === 'failed' || state === 'completed') await queue.remove(id);
       });
     },
     pause: (queue) => each(queue, (one) => one.pause()),

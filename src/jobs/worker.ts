@@ -26,7 +26,7 @@ export interface SettledJob {
   readonly error?: ErrorReport;
 }
 
-/** Milliseconds. Shorter in tests; the defaults suit jobs of minutes. */
+/** Shorter in tests; the defaults suit jobs of minutes. Times are milliseconds. */
 export interface WorkerTimings {
   /** How long a worker may be silent before its job counts as abandoned. Default 30 000. */
   readonly lock?: number;
@@ -34,6 +34,8 @@ export interface WorkerTimings {
   readonly stalled?: number;
   /** Multiplies the pauses before a retry. Default 1. */
   readonly pauseFactor?: number;
+  /** How often a job may be taken up again after its worker died, before it counts as what kills them. Default 5. */
+  readonly abandonments?: number;
 }
 
 export interface WorkerOptions {
@@ -56,7 +58,6 @@ export interface JobWorker {
   active(): number;
 }
 
-/** How often a job may be taken up again after its worker died, before it counts as what kills them. */
 const mostAbandonments = 5;
 /** Milliseconds that an aborted handler has to end, and Redis to take a goodbye. */
 const abortPatience = 5000;
@@ -157,7 +158,7 @@ export function createWorker(options: WorkerOptions): JobWorker {
       concurrency: options.concurrency,
       lockDuration: timings.lock ?? 30_000,
       stalledInterval: timings.stalled ?? 15_000,
-      maxStalledCount: mostAbandonments,
+      maxStalledCount: timings.abandonments ?? mostAbandonments,
       drainDelay: 5,
       // How long it rests after Redis refused a command.
       runRetryDelay: 1000,

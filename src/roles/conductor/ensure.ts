@@ -34,4 +34,6 @@ export async function ensureJob<T extends JobType>(
   if (row !== undefined && clock.now().getTime() - Date.parse(row.at) < restBeforeRetry) return;
   await book.put('cursor', key, { cursor: String(attempt + 1) });
   await queues.enqueue(type, payload(attempt + 1), { urgency });
+  // What is listed as failed is what nobody tries again.
+  await queues.forget(type, payload(attempt));
 }

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { RegrowError } from '../../../src/errors.ts';
 import { createQueues, type Queues } from '../../../src/jobs/queues.ts';
+import { createWorker } from '../../../src/jobs/worker.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { testLog } from '../../support/log.ts';
 import { startTestRedis, type TestRedis } from '../../support/redis.ts';
@@ -72,6 +74,24 @@ describe('the queues', () => {
     expect(await queues.cancel('build', build('aa'))).toBe(true);
     expect(await queues.cancel('build', build('aa'))).toBe(false);
     expect(await queues.find('build', build('aa'))).toBeUndefined();
+  });
+
+  test('a job that waits is not forgotten, one that ended is', async () => {
+    await queues.enqueue('reconcile', { slot: '1' });
+    await queues.forget('reconcile', { slot: '1' });
+    expect(await queues.find('reconcile', { slot: '1' })).toBe('waiting');
+    const { log } = testLog();
+    const worker = createWorker({
+      redis: { socket: redis.socket },
+      queue: 'control',
+      concurrency: 1,
+      handlers: { reconcile: () => Promise.reject(new RegrowError('recipe.malformed', 'no', { retry: 'never' })) },
+      log,
+    });
+    await expect.poll(() => queues.find('reconcile', { slot: '1' })).toBe('failed');
+    await worker.close({ grace: 1000 });
+    await queues.forget('reconcile', { slot: '1' });
+    expect(await queues.find('reconcile', { slot: '1' })).toBeUndefined();
   });
 
   test('a queue can be paused and resumed, and another daemon sees it', async () => {
