@@ -1,21 +1,9 @@
 import { RegrowError } from '../../errors.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Exec } from '../../ports/exec.ts';
 import { type Forge, type ForgeProposal, isSealed, type ProposalText } from '../../ports/forge.ts';
 import { commitOn, conflict, mergeOf } from './commits.ts';
-import { createPlumbing, type RefChange } from './plumbing.ts';
+import { createPlumbing, type GitForgeOptions, type RefChange } from './plumbing.ts';
 import { createRecords, openRef, type ProposalRecord } from './records.ts';
 import { addStatus } from './statuses.ts';
-
-export interface GitForgeOptions {
-  readonly exec: Exec;
-  readonly clock: Clock;
-  /** Absolute path of a bare repository. */
-  readonly repository: string;
-  readonly mainBranch: string;
-  /** Who the commits are by. */
-  readonly identity?: { readonly name: string; readonly email: string };
-}
 
 /**
  * The Forge port on a bare git repository: branches are branches; a proposal is a JSON record at `refs/regrow/proposals/N`,

@@ -2,7 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RegrowError } from '../../errors.ts';
-import type { GitForgeOptions } from './git-forge.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Exec } from '../../ports/exec.ts';
+
+export interface GitForgeOptions {
+  readonly exec: Exec;
+  readonly clock: Clock;
+  /** Absolute path of a bare repository. */
+  readonly repository: string;
+  readonly mainBranch: string;
+  /** Who the commits are by. */
+  readonly identity?: { readonly name: string; readonly email: string };
+}
 
 /** One ref of a transaction. `from`: what it must be now, undefined for absent, `any` for whatever. `to`: undefined deletes. */
 export interface RefChange {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { readAnswer } from './failure.ts';
-import type { GitHubForgeOptions } from './forge.ts';
+import type { GitHubForgeOptions } from './options.ts';
 
 const pageSize = 100;
 const commentsSchema = z.array(z.object({ id: z.number().int(), body: z.string().nullish() }));

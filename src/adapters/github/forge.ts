@@ -1,19 +1,11 @@
 import { RegrowError } from '../../errors.ts';
 import type { Forge } from '../../ports/forge.ts';
-import type { GitHubClient } from './client.ts';
 import { putComment } from './comments.ts';
 import { gitHubFailure, statusOf } from './failure.ts';
 import { deleteBranch, readBranch, writeBranch } from './git-data.ts';
+import type { GitHubForgeOptions } from './options.ts';
 import { closedByUsLabel, createPullMemory, findOpen, listPulls, proposalOf, readPull } from './pulls.ts';
 import { setStatus } from './statuses.ts';
-
-export interface GitHubForgeOptions {
-  readonly client: GitHubClient;
-  readonly owner: string;
-  readonly repository: string;
-  /** The branch that proposals are merged into. */
-  readonly mainBranch: string;
-}
 
 /** The Forge port on GitHub: git-data calls, so that there is no clone, and pull requests. */
 export function createGitHubForge(options: GitHubForgeOptions): Forge {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RegrowError } from '../../errors.ts';
 import { type BranchWrite, type ForgeBranch, isSealed, sealMessage } from '../../ports/forge.ts';
 import { readAnswer, statusOf } from './failure.ts';
-import type { GitHubForgeOptions } from './forge.ts';
+import type { GitHubForgeOptions } from './options.ts';
 
 const refSchema = z.object({ object: z.object({ sha: z.string() }) });
 const commitSchema = z.object({ sha: z.string(), message: z.string(), tree: z.object({ sha: z.string() }) });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ForgeProposal } from '../../ports/forge.ts';
 import { readAnswer } from './failure.ts';
-import type { GitHubForgeOptions } from './forge.ts';
+import type { GitHubForgeOptions } from './options.ts';
 
 /** On pull requests that regrow itself closed; GitHub's list does not say who did. */
 export const closedByUsLabel = 'regrow:superseded';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CommitStatus } from '../../ports/forge.ts';
 import { readAnswer } from './failure.ts';
-import type { GitHubForgeOptions } from './forge.ts';
+import type { GitHubForgeOptions } from './options.ts';
 
 /** GitHub refuses a longer one. */
 const descriptionLimit = 140;
