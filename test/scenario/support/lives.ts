@@ -1,10 +1,13 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { createFsObjects } from '../../../src/adapters/objects/fs.ts';
+import { RegrowError } from '../../../src/errors.ts';
 import { createQueues, type Queues } from '../../../src/jobs/queues.ts';
 import type { SettledJob } from '../../../src/jobs/worker.ts';
 import { compareApkVersions } from '../../../src/model/apk-version.ts';
 import type { LedgerEvent } from '../../../src/model/event.ts';
 import type { ImagePublication } from '../../../src/model/publication.ts';
+import type { Objects } from '../../../src/ports/objects.ts';
 import { createRepositoryView } from '../../../src/report/repository.ts';
 import type { Daemon } from '../../../src/roles/daemon.ts';
 import { statePaths } from '../../../src/roles/parts.ts';
@@ -23,6 +26,11 @@ const rest = 61_000;
 export interface Life {
   /** Whether the daemon is killed now that this many of the story's jobs are settled. */
   readonly killAfter: (settled: number) => boolean;
+  /**
+   * Whether it is killed now that this many things were written into the object store: in the middle of a job, and a write
+   * of a dead daemon does not happen. Default: never.
+   */
+  readonly killAtWrite?: (written: number) => boolean;
   /** Whether Redis is emptied as well. */
   readonly flush: boolean;
 }
@@ -30,6 +38,8 @@ export interface Life {
 /** What can be seen when the story is through. */
 export interface Outcome {
   readonly settled: number;
+  /** Writes into the object store. */
+  readonly written: number;
   readonly kills: number;
   /** `NAME-VERSION` to digest. */
   readonly packages: Readonly<Record<string, string>>;
@@ -44,7 +54,7 @@ export interface Outcome {
 }
 
 /** Tells the whole story to daemons that are killed and started again on what the last one left. */
-export async function live({ killAfter, flush }: Life): Promise<Outcome> {
+export async function live({ killAfter, flush, killAtWrite = () => false }: Life): Promise<Outcome> {
   let verifier: Awaited<ReturnType<typeof createFsObjects>> | undefined;
   const small = await createSmallDistribution({ files: {}, prepare: beginning, startNow: false });
   const queues = createQueues({
@@ -54,7 +64,9 @@ export async function live({ killAfter, flush }: Life): Promise<Outcome> {
     clock: small.clock,
   });
   let settled = 0;
+  let written = 0;
   let kills = 0;
+  let daemonNumber = 0;
   let daemon: Daemon | undefined;
   /** Set when the daemon has to go: also while it is still starting. */
   let doomed = false;
@@ -64,18 +76,42 @@ export async function live({ killAfter, flush }: Life): Promise<Outcome> {
   function onSettled({ outcome }: SettledJob): void {
     if (doomed || outcome !== 'completed') return;
     settled += 1;
-    if (!killAfter(settled)) return;
+    if (killAfter(settled)) die();
+  }
+
+  function die(): void {
     doomed = true;
     death = daemon?.kill();
     wake();
   }
 
+  /** The object store of one daemon, which dies with it. */
+  function mortal(objects: Objects): Objects {
+    const mine = daemonNumber;
+    const write = async <T>(work: () => Promise<T>): Promise<T> => {
+      if (doomed || mine !== daemonNumber) throw new RegrowError('aborted', 'the daemon is dead', { retry: 'now' });
+      written += 1;
+      const done = await work();
+      if (!doomed && mine === daemonNumber && killAtWrite(written)) die();
+      return done;
+    };
+    return {
+      ...objects,
+      put: (key, bytes) => write(() => objects.put(key, bytes)),
+      swap: (key, bytes, etag) => write(() => objects.swap(key, bytes, etag)),
+      remove: (key) => write(() => objects.remove(key)),
+    };
+  }
+
   async function start(): Promise<void> {
     const objects = (verifier ??= await createFsObjects(statePaths(join(small.directory, 'state')).objects));
+    daemonNumber += 1;
     daemon = await small.start({
       onSettled,
-      leaseTime: 900,
-      timings: { lock: 1500, stalled: 300, pauseFactor: 0.005 },
+      wrapObjects: mortal,
+      leaseTime: 600,
+      // Here it is never the job that kills its worker.
+      timings: { lock: 900, stalled: 150, pauseFactor: 0.005, abandonments: 1000 },
       verify: (request) => judgeBuilds(objects, request, small.clock.now().toISOString()),
     });
     if (doomed) death = daemon.kill();
@@ -131,7 +167,7 @@ export async function live({ killAfter, flush }: Life): Promise<Outcome> {
       await tell(chapter);
       images.push((await imageOf(small))?.digest ?? '');
     }
-    return await outcomeOf(small, queues, { settled, kills, images });
+    return await outcomeOf(small, queues, { settled, written, kills, images });
   } finally {
     await queues.close();
     await small.close();
@@ -169,11 +205,14 @@ async function missingOf(small: SmallDistribution, chapter: Chapter): Promise<re
     const inside = image?.platforms[0]?.packages.find((one) => one.name === name)?.version;
     if (inside !== version) missing.push(`the image has ${name} ${inside ?? 'not at all'}, not ${version}`);
   }
-  if ((image?.vulnerabilities.length ?? 0) > 0) missing.push('the image is still said to be vulnerable');
+  const said = image?.vulnerabilities ?? [];
+  if (!isDeepStrictEqual(said, chapter.vulnerabilities)) missing.push(`the image is said to have ${said.join(', ')}`);
   await small.read(async (ledger) => {
     const known = await ledger.get('image', imageRef);
-    if (known?.value.digest !== image?.digest) missing.push('the ledger does not know the image');
-    for (const kind of ['finding', 'wait', 'problem'] as const) {
+    if (!isDeepStrictEqual(known?.value, image)) missing.push('the ledger does not know the image');
+    const found = (await ledger.list('finding')).map(({ value }) => value.advisory);
+    if (!isDeepStrictEqual(found, chapter.vulnerabilities)) missing.push(`the ledger has found ${found.join(', ')}`);
+    for (const kind of ['wait', 'problem'] as const) {
       for (const { key } of await ledger.list(kind)) missing.push(`the ledger has the ${kind} ${key}`);
     }
   });
@@ -183,7 +222,7 @@ async function missingOf(small: SmallDistribution, chapter: Chapter): Promise<re
 async function outcomeOf(
   small: SmallDistribution,
   queues: Queues,
-  rest: Pick<Outcome, 'settled' | 'kills' | 'images'>,
+  rest: Pick<Outcome, 'settled' | 'written' | 'kills' | 'images'>,
 ): Promise<Outcome> {
   const counts = Object.entries(await queues.counts());
   return {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Finding } from '../../../src/model/finding.ts';
 import { feedEcosystem, owner, type SmallDistribution } from './small-distribution.ts';
 
 /** Three recipes and an image: a library from an archive, a program that is linked to it, and a static program. */
@@ -155,7 +154,8 @@ export interface Chapter {
   readonly newest: Readonly<Record<string, string>>;
   /** Pull requests there are by then. */
   readonly titles: readonly string[];
-  readonly findings: readonly Finding['advisory'][];
+  /** Known of what is published, and of the image. */
+  readonly vulnerabilities: readonly string[];
 }
 
 const tellTitle = 'tell/1.1.0 package update';
@@ -167,19 +167,20 @@ export const story: readonly Chapter[] = [
     happens: async () => undefined,
     newest: { word: '1.0.0-r0', tell: '1.0.0-r0', lamp: '1.0.0-r0' },
     titles: [],
-    findings: [],
+    vulnerabilities: [],
   },
   {
     name: 'a release',
     happens: (small) => release(small, 'tell', '1.1.0', '2026-05-01T09:00:00Z'),
     newest: { word: '1.0.0-r0', tell: '1.1.0-r0', lamp: '1.0.0-r0' },
     titles: [tellTitle],
-    findings: [],
+    vulnerabilities: [],
   },
   {
-    name: 'an advisory, and the release that fixes it',
+    // Seen before the release that fixes it: otherwise chance decides which of the two is the reason of the proposal, which
+    // is in its commit, which is in the package.
+    name: 'an advisory',
     async happens(small) {
-      await release(small, 'lamp', '1.0.1', '2026-05-02T09:00:00Z');
       small.osv.publish(feedEcosystem, {
         id: advisory,
         summary: 'The lamp is too bright',
@@ -191,15 +192,22 @@ export const story: readonly Chapter[] = [
         ],
       });
     },
+    newest: { word: '1.0.0-r0', tell: '1.1.0-r0', lamp: '1.0.0-r0' },
+    titles: [tellTitle],
+    vulnerabilities: [advisory],
+  },
+  {
+    name: 'the release that fixes it',
+    happens: (small) => release(small, 'lamp', '1.0.1', '2026-05-02T09:00:00Z'),
     newest: { word: '1.0.0-r0', tell: '1.1.0-r0', lamp: '1.0.1-r0' },
     titles: [tellTitle, lampTitle],
-    findings: [],
+    vulnerabilities: [],
   },
   {
     name: 'a new soname',
     happens: (small) => release(small, 'word', '2.0.0', '2026-05-03T09:00:00Z'),
     newest: { word: '2.0.0-r0', tell: '1.1.0-r1', lamp: '1.0.1-r0' },
     titles: [tellTitle, lampTitle, 'word/2.0.0 package update'],
-    findings: [],
+    vulnerabilities: [],
   },
 ];
