@@ -29,6 +29,8 @@ export interface Update {
 
 export interface ProposePorts {
   readonly forge: Forge;
+  /** Whether the commit of main that an update is made on has this commit in it. */
+  readonly isMerged?: (commit: string) => Promise<boolean>;
 }
 
 /**
@@ -36,12 +38,13 @@ export interface ProposePorts {
  * pull request says so. Finds what is there, makes what is missing, changes what differs; run twice, or stopped anywhere and
  * run again, the result is the same. Throws forge.conflict when the branch has a commit of someone else.
  */
-export async function propose({ forge }: ProposePorts, update: Update): Promise<Proposal> {
+export async function propose({ forge, isMerged }: ProposePorts, update: Update): Promise<Proposal> {
   const branch = branchOf(update.package);
   const content = contentOf(update.files);
   const tip = await forge.branch(branch);
   const open = await forge.find(branch);
-  if (tip !== undefined) refuseWhenNotOurs(branch, tip);
+  // Someone's commit that main has by now is not lost when the branch goes on: the branch was left behind by a merge.
+  if (tip !== undefined && !(await isMerged?.(tip.commit))) refuseWhenNotOurs(branch, tip);
   const known = open === undefined ? undefined : parseBody(open.body);
   if (open !== undefined && known !== undefined && isShown(known, update, content, tip)) {
     return show(forge, branch, open, known, labelsOf(update));

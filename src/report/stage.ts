@@ -225,9 +225,10 @@ export function findBlocker(facts: PackageFacts, settings: ReportSettings): Bloc
   }
   if (facts.proposal !== undefined) {
     const found = findInProposal(facts, facts.proposal, settings);
-    // What keeps regrow from going on with the proposal counts for more than that its builds run.
+    // What keeps regrow from going on counts for more than how builds of it went, but a branch of someone else's does not.
     const obstacle = facts.problems.find(({ value }) => value.area === 'forge' || value.area === 'propose');
-    if (obstacle === undefined || found.kind === 'build-failed' || found.kind === 'gate-failed') return found;
+    const isBroken = found.kind === 'build-failed' || found.kind === 'gate-failed';
+    if (obstacle === undefined || (isBroken && obstacle.value.code === 'forge.conflict')) return found;
     return problemBlocker(obstacle, { proposal: facts.proposal.number });
   }
   const unpublished = findUnpublished(facts, settings);

@@ -134,7 +134,7 @@ export async function makeProposal(
       why: decision.because,
     };
     await propose(
-      { forge },
+      { forge, isMerged: (commit) => context.repository.contains(world.tree.commit, commit) },
       {
         package: name,
         version,

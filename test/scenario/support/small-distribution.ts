@@ -52,7 +52,7 @@ export interface SmallDistribution {
   readonly config: ConfigInput;
   start(options?: Partial<DaemonOptions>): Promise<Daemon>;
   /** Lets virtual time pass and asks the daemon to look around, until `holds`; fails with `what` and what is known then. */
-  until(what: string, holds: () => Promise<boolean> | boolean): Promise<void>;
+  until(what: string, holds: () => Promise<boolean> | boolean, milliseconds?: number): Promise<void>;
   /** The ledger as it is now, read beside the daemon. */
   read<T>(work: (ledger: Ledger) => Promise<T>): Promise<T>;
   problems(): Promise<readonly Problem[]>;
@@ -147,8 +147,8 @@ export async function createSmallDistribution(options: SmallDistributionOptions)
       });
       return running;
     },
-    async until(what, holds) {
-      const late = Date.now() + patience;
+    async until(what, holds, milliseconds = patience) {
+      const late = Date.now() + milliseconds;
       for (;;) {
         if (await holds()) return;
         if (Date.now() > late) throw new Error(`waited in vain: ${what}\n${await known()}`);
