@@ -16,8 +16,9 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY config ./config
 COPY package.json LICENSE README.md ./
-RUN useradd --create-home --uid 1000 --no-user-group regrow 2>/dev/null || true; mkdir -p /var/lib/regrow && chown 1000 /var/lib/regrow
-USER 1000
+# The image of Node has a user with the id 1000.
+RUN mkdir -p /var/lib/regrow && chown 1000:1000 /var/lib/regrow
+USER 1000:1000
 VOLUME /var/lib/regrow
 ENTRYPOINT ["node", "/app/dist/main.js"]
 CMD ["run", "--config", "/etc/regrow/config.yaml"]

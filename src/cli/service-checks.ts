@@ -98,9 +98,10 @@ async function checkGitHub({ config, secrets }: ServiceCheckOptions): Promise<Ch
   });
   try {
     const { data } = await client.rest.repos.get({ owner, repo });
-    if (readAnswer(repositorySchema, data, doing).permissions?.push === true) {
-      return ok('forge', `${repository}: the token may read and write`);
-    }
+    const may = readAnswer(repositorySchema, data, doing).permissions?.push;
+    if (may === true) return ok('forge', `${repository}: the token may read and write`);
+    if (may === undefined)
+      return warn('forge', `${repository} can be read; GitHub does not say more`, `check: ${permissions}`);
     return fail('forge', `the token may not write to ${repository}`, `give it ${permissions}`);
   } catch (thrown) {
     const { message, remedy } = reportError(gitHubFailure(doing, thrown));

@@ -9,6 +9,7 @@ import { createFsObjects } from '../../src/adapters/objects/fs.ts';
 import type { VerifyRequest } from '../../src/model/request.ts';
 import { stagingKey } from '../../src/ports/objects.ts';
 import { buildEffect, storeResult } from '../../src/roles/effects.ts';
+import type { createChildVerifier } from '../../src/roles/verifier.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { makePackage } from '../support/package-trees.ts';
 
@@ -72,7 +73,7 @@ test("the verifier runs under Node's permission model: it judges, and can read n
       builder: 'test',
     },
   });
-  const module: typeof import('../../src/roles/verifier.ts') = await import(
+  const module: { createChildVerifier: typeof createChildVerifier } = await import(
     pathToFileURL(join(program, 'dist/roles/verifier.js')).href
   );
   const request: VerifyRequest = {

@@ -21,7 +21,11 @@ function one(call: Call, release: ReleaseState | undefined) {
 
 /** The repository itself, its releases, tags and files; the user; the rate limit. */
 export function repositoryRoutes(app: FastifyInstance, world: World): void {
-  repositoryRoute(app, world, 'GET', '', async (call) => ({ body: fullRepository(world, call.repository) }));
+  // Whoever has a token of the fake may do everything; nobody is told of permissions who has none.
+  const all = { admin: true, maintain: true, push: true, triage: true, pull: true };
+  repositoryRoute(app, world, 'GET', '', async ({ login, repository }) => ({
+    body: { ...fullRepository(world, repository), ...(login === undefined ? {} : { permissions: all }) },
+  }));
 
   repositoryRoute(app, world, 'GET', '/releases', async (call) => {
     const { page, headers } = paginate(call, '/releases', visibleReleases(call.repository.releases));
