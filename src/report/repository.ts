@@ -54,7 +54,7 @@ async function readJson<T>(
     throw new RegrowError('repository.corrupt', `${key} in the object store is not what regrow wrote`, {
       file: key,
       cause,
-      remedy: 'run `regrow rollback` to an earlier generation, or restore the object from a backup',
+      remedy: 'restore the object from a backup',
     });
   }
 }
