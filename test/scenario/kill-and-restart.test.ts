@@ -114,9 +114,8 @@ test('undisturbed, every update is one pull request that merged, and nothing is 
   expect(Object.values(whole.queues).every((count) => count === 0)).toBe(true);
   expect(whole.problems).toEqual([]);
   expect(new Set(told(whole)).size).toBe(told(whole).length);
-  console.log(
-    `the story has ${whole.settled} steps; ${stride} runs kill after every ${stride}th, each from another one on`,
-  );
+  const runs = `${lives.length} runs kill after each of them between them, one kills after all`;
+  console.log(`the story has ${whole.settled} steps and ${whole.written} writes; ${runs}`);
 });
 
 test.each(lives)(
