@@ -19,6 +19,7 @@ export function demoCommand({ output }: Pick<CliContext, 'output'>): Command {
     .option('--json', 'print the summary as one last line of JSON')
     .option('--port <port>', 'where the page is; another one where it is taken', '7420')
     .option('--directory <folder>', 'where everything is; emptied at the start', '.regrow-demo')
+    .addHelpText('after', '\nExample: regrow demo --once --json')
     .action(async (flags: DemoFlags) => {
       await runCommand(output, flags.json === true, async () => {
         const { signal, end } = interrupted();

@@ -12,6 +12,7 @@ interface ExplainOptions extends ReaderOptions {
 export function explainCommand(context: CliContext): Command {
   return readerCommand('explain', 'why a package is where it is')
     .argument('<package>', 'name of the recipe')
+    .addHelpText('after', '\nExample: regrow explain jq --history')
     .option('--history', 'what happened to it, newest first')
     .option('--limit <number>', 'most events of its history', parseLimit, 50)
     .action((name: string, options: ExplainOptions) =>

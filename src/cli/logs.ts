@@ -29,6 +29,7 @@ export function logsCommand(context: CliContext): Command {
     .argument('<build>', 'a package, or a build key')
     .option('-f, --follow', 'go on until the build ends')
     .option('--raw', 'the bytes as they are, with whatever a terminal would obey')
+    .addHelpText('after', '\nExample: regrow logs jq --follow')
     .action((name: string, options: LogsOptions) =>
       withReader(context, options, async (reader) => {
         const { output } = context;

@@ -9,6 +9,7 @@ import { interrupted } from './signals.ts';
 interface RunFlags {
   readonly config?: string;
   readonly role?: readonly RoleName[];
+  readonly json?: boolean;
 }
 
 /** `regrow run`: the daemon, all of its roles or some. */
@@ -16,15 +17,18 @@ export function runCommandOf({ output }: Pick<CliContext, 'output'>): Command {
   return new Command('run')
     .description('the daemon: all roles in one process, or some of them')
     .addOption(new Option('--role <role...>', 'only these roles').choices(roleNames))
+    .option('--json', 'print where it runs as one line of JSON; errors too')
+    .addHelpText('after', '\nExamples:\n  regrow run --config /etc/regrow/config.yaml\n  regrow run --role builder')
     .action(async (_flags: RunFlags, command: Command) => {
-      const { config: file, role } = command.optsWithGlobals<RunFlags>();
-      await runCommand(output, false, async () => {
+      const { config: file, role, json = false } = command.optsWithGlobals<RunFlags>();
+      await runCommand(output, json, async () => {
         const loaded = loadConfig({ file });
         const log = createLogger({ level: loaded.config.logLevel, secrets: secretValues(loaded.secrets) });
         const { signal, end } = interrupted();
         try {
           const daemon = await startDaemon({ ...loaded, log, ...(role === undefined ? {} : { roles: role }) });
-          if (daemon.url !== undefined) output.note(`regrow runs at ${daemon.url}`);
+          if (json) output.json({ running: true, url: daemon.url ?? null, roles: role ?? roleNames });
+          else if (daemon.url !== undefined) output.note(`regrow runs at ${daemon.url}`);
           await new Promise<void>((stop) => {
             if (signal.aborted) stop();
             else signal.addEventListener('abort', () => stop(), { once: true });
