@@ -14,16 +14,19 @@ export interface Candidate {
 }
 
 export interface PackageIndex {
-  readonly candidates: readonly Candidate[];
   /** By every name that a package goes by: best first, for a request that says no more than the name. */
-  readonly byName: ReadonlyMap<string, readonly Candidate[]>;
+  readonly byName: Pick<ReadonlyMap<string, readonly Candidate[]>, 'get' | 'has'>;
+}
+
+/** An index that can grow, on top of one that stays as it is. */
+export interface GrowingIndex extends PackageIndex {
+  add(artifacts: readonly Artifact[]): void;
 }
 
 /** Throws recipe.malformed for a dependency that apk cannot read. */
 export function createPackageIndex(artifacts: readonly Artifact[]): PackageIndex {
-  const candidates = artifacts.map(createCandidate);
   const byName = new Map<string, Candidate[]>();
-  for (const candidate of candidates) {
+  for (const candidate of artifacts.map(createCandidate)) {
     for (const name of candidate.carries.keys()) {
       const list = byName.get(name);
       if (list === undefined) byName.set(name, [candidate]);
@@ -31,7 +34,26 @@ export function createPackageIndex(artifacts: readonly Artifact[]): PackageIndex
     }
   }
   for (const [name, list] of byName) list.sort((a, b) => comparePreference(name, a, b));
-  return { candidates, byName };
+  return { byName };
+}
+
+/** Adding to it takes as long as what is added has names, however large the base is; the base is not touched. */
+export function growPackageIndex(base: PackageIndex): GrowingIndex {
+  const grown = new Map<string, readonly Candidate[]>();
+  const get = (name: string) => grown.get(name) ?? base.byName.get(name);
+  return {
+    byName: { get, has: (name) => grown.has(name) || base.byName.has(name) },
+    add(artifacts) {
+      for (const candidate of artifacts.map(createCandidate)) {
+        for (const name of candidate.carries.keys()) {
+          grown.set(
+            name,
+            [...(get(name) ?? []), candidate].sort((a, b) => comparePreference(name, a, b)),
+          );
+        }
+      }
+    },
+  };
 }
 
 /** The packages that meet a dependency, best first. */

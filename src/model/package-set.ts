@@ -19,11 +19,6 @@ export function dependencyName(dependency: string): string {
   return end === -1 ? dependency : dependency.slice(0, end);
 }
 
-/** Names that a package can be asked for by: its own and what it provides. */
-export function providedNames(artifact: Artifact): readonly string[] {
-  return [artifact.info.name, ...artifact.info.provides.map(dependencyName)];
-}
-
 /** A package that needs a shared object which nothing in the set provides. */
 export interface DanglingSharedObject {
   readonly artifact: Artifact;

@@ -4,7 +4,7 @@ import { type Dependency, parseDependency, printDependency } from './dependency.
 import { type Candidate, compareNames, meets, type PackageIndex, providersOf } from './package-index.ts';
 import { createSelections, type Selection, type Selections } from './selection.ts';
 
-export { createPackageIndex, type PackageIndex } from './package-index.ts';
+export { createPackageIndex, growPackageIndex, type PackageIndex } from './package-index.ts';
 
 /** A dependency and who asked for it; nobody: it is one of the wanted. */
 interface Need {

@@ -2,10 +2,9 @@ import { type ErrorCode, reportError } from '../errors.ts';
 import type { Artifact } from '../model/artifact.ts';
 import type { BuildAttempt, BuildRequest } from '../model/build.ts';
 import { parseDependency } from '../model/dependency.ts';
-import { providedNames } from '../model/package-set.ts';
 import type { Purpose, Wait } from '../model/plan.ts';
 import type { ResolvedRecipe } from '../model/recipe/resolved.ts';
-import { createPackageIndex, type PackageIndex } from '../model/solve.ts';
+import { createPackageIndex, growPackageIndex, type PackageIndex } from '../model/solve.ts';
 import { parseTarget, type TargetName } from '../model/target.ts';
 import { buildKey } from './build-key.ts';
 import { components } from './components.ts';
@@ -30,6 +29,8 @@ export interface BuildPlanInput {
   readonly needs: readonly BuildNeed[];
   /** What other purposes must build first: for a proposal, what main still has to. Names that they will provide, by origin. */
   readonly pendingElsewhere: ReadonlyMap<string, readonly string[]>;
+  /** What other purposes should have built first and could not: an older one that is published, or the host's, has to do. */
+  readonly failedElsewhere: ReadonlyMap<string, readonly string[]>;
   /** Of the target. The same list is recognised again: what is made of it is kept. */
   readonly published: readonly Artifact[];
   /** Where a published package lies. */
@@ -83,8 +84,8 @@ export function planBuilds(input: BuildPlanInput): BuildPlan {
   const promisedBy = new Map<string, string>();
   for (const need of input.needs)
     for (const name of promisedNames(need.resolved)) promisedBy.set(name, need.resolved.name);
-  const elsewhere = new Map<string, string>();
-  for (const [origin, names] of input.pendingElsewhere) for (const name of names) elsewhere.set(name, origin);
+  const pending = originsByName(input.pendingElsewhere);
+  const broken = originsByName(input.failedElsewhere);
 
   const edges = new Map<string, readonly string[]>();
   for (const need of input.needs) {
@@ -97,7 +98,7 @@ export function planBuilds(input: BuildPlanInput): BuildPlan {
   const waits: Wait[] = [];
   const passed = new Map<string, PlannedBuild>();
   const failed = new Set<string>();
-  let available = availablePackages(input, []);
+  const available = availablePackages(input);
   // Components come dependencies first, so that what a need is built with was looked at before it.
   for (const component of components([...needs.keys()].toSorted(), (name) => edges.get(name) ?? [])) {
     const together = new Set(component);
@@ -105,19 +106,23 @@ export function planBuilds(input: BuildPlanInput): BuildPlan {
     for (const name of component) {
       const need = needs.get(name);
       if (need === undefined) continue;
+      const wanted = wantedNames(need.resolved);
+      const isThere = (one: string) => available.index.byName.has(one) || input.hostPackages.has(one);
+      const hopeless = originsOf(
+        wanted.filter((one) => !isThere(one)),
+        broken,
+        name,
+      );
       const before = (edges.get(name) ?? []).filter((origin) => !together.has(origin) && !passed.has(origin));
-      const outside = wantedNames(need.resolved).map((wanted) => elsewhere.get(wanted));
-      const blocking = [
-        ...new Set([...before, ...outside.filter((origin) => origin !== undefined && origin !== name)]),
-      ] as string[];
+      const blocking = [...new Set([...before, ...originsOf(wanted, pending, name)])];
+      const failing = [...hopeless, ...blocking.filter((origin) => failed.has(origin))];
+      if (failing.length > 0) {
+        failed.add(name);
+        waits.push(wait(need, 'dependency-failed', `it needs ${failing.join(', ')}, which did not build`, failing));
+        continue;
+      }
       if (blocking.length > 0) {
-        const broken = blocking.filter((origin) => failed.has(origin));
-        if (broken.length > 0) {
-          failed.add(name);
-          waits.push(wait(need, 'dependency-failed', `it needs ${broken.join(', ')}, which did not build`, broken));
-        } else {
-          waits.push(wait(need, 'dependency-pending', `it needs ${blocking.join(', ')}, which comes first`, blocking));
-        }
+        waits.push(wait(need, 'dependency-pending', `it needs ${blocking.join(', ')}, which comes first`, blocking));
         continue;
       }
       const build = lockBuild(need, available, input);
@@ -130,10 +135,22 @@ export function planBuilds(input: BuildPlanInput): BuildPlan {
       if (build.attempt?.state === 'passed') settled.push(build);
       if (build.attempt?.state === 'failed') failed.add(name);
     }
-    for (const build of settled) passed.set(build.need.resolved.name, build);
-    if (settled.length > 0) available = availablePackages(input, [...passed.values()]);
+    for (const build of settled) {
+      passed.set(build.need.resolved.name, build);
+      available.add(build);
+    }
   }
   return { builds, waits };
+}
+
+function originsByName(names: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, string> {
+  return new Map([...names].flatMap(([origin, list]) => list.map((name) => [name, origin] as const)));
+}
+
+/** The origins, other than `own`, that names belong to. */
+function originsOf(names: readonly string[], originOf: ReadonlyMap<string, string>, own: string): readonly string[] {
+  const origins = new Set(names.map((name) => originOf.get(name)));
+  return [...origins].filter((origin) => origin !== undefined && origin !== own).map(String);
 }
 
 function wait(need: BuildNeed, reason: Wait['reason'], because: string, on: readonly string[], code?: ErrorCode): Wait {
@@ -149,36 +166,34 @@ function wait(need: BuildNeed, reason: Wait['reason'], because: string, on: read
   };
 }
 
-interface Offer {
-  readonly index: PackageIndex;
-  readonly names: ReadonlySet<string>;
-}
-
 /** Of each list of published packages: thousands of them take a while, and every purpose of a round starts from the same. */
-const offers = new WeakMap<readonly Artifact[], Offer>();
+const indexes = new WeakMap<readonly Artifact[], PackageIndex>();
 
-function offerOf(artifacts: readonly Artifact[]): Offer {
-  const known = offers.get(artifacts);
+function indexOf(published: readonly Artifact[]): PackageIndex {
+  const known = indexes.get(published);
   if (known !== undefined) return known;
-  const offer = { index: createPackageIndex(artifacts), names: new Set(artifacts.flatMap(providedNames)) };
-  offers.set(artifacts, offer);
-  return offer;
+  const index = createPackageIndex(published);
+  indexes.set(published, index);
+  return index;
 }
 
-/** What a build may use: everything published, and the packages of builds that passed. */
-function availablePackages(input: BuildPlanInput, passed: readonly PlannedBuild[]): EnvironmentSources {
+/** What a build may use: everything published, and the packages of builds that passed, as they are added. */
+interface Available extends EnvironmentSources {
+  add(build: PlannedBuild): void;
+}
+
+function availablePackages(input: BuildPlanInput): Available {
+  const index = growPackageIndex(indexOf(input.published));
   const staged = new Map<Artifact, string>();
-  for (const build of passed) {
-    for (const artifact of build.attempt?.result?.artifacts ?? []) {
-      staged.set(artifact, input.stagedKey(build.buildKey, artifact));
-    }
-  }
-  const { index, names } = offerOf(staged.size === 0 ? input.published : [...input.published, ...staged.keys()]);
   return {
     index,
     keyOf: (artifact) => staged.get(artifact) ?? input.publishedKey(artifact),
     hostPackages: input.hostPackages,
-    ownNames: names,
+    add({ buildKey: key, attempt }) {
+      const artifacts = attempt?.result?.artifacts ?? [];
+      for (const artifact of artifacts) staged.set(artifact, input.stagedKey(key, artifact));
+      index.add(artifacts);
+    },
   };
 }
 

@@ -15,8 +15,6 @@ export interface EnvironmentSources {
   readonly keyOf: (artifact: Artifact) => string;
   /** Names that the host gives, of the engine's table and the configuration. */
   readonly hostPackages: ReadonlySet<string>;
-  /** Names that the index can give. */
-  readonly ownNames: ReadonlySet<string>;
 }
 
 /**
@@ -33,7 +31,7 @@ export function lockEnvironment(
   for (const text of new Set(wanted)) {
     const dependency = parseDependency(text);
     if (dependency.conflict) continue;
-    if (sources.ownNames.has(dependency.name)) own.push(text);
+    if (sources.index.byName.has(dependency.name)) own.push(text);
     else if (sources.hostPackages.has(dependency.name)) host.push(dependency.name);
     else {
       throw new RegrowError(

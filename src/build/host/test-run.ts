@@ -3,7 +3,6 @@ import { readApk } from '../../formats/apk.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import { type BuildRequest, type TestResult } from '../../model/build.ts';
 import { parseDependency } from '../../model/dependency.ts';
-import { providedNames } from '../../model/package-set.ts';
 import type { ResolvedPackage, ResolvedTest } from '../../model/recipe/resolved.ts';
 import { createPackageIndex, solve } from '../../model/solve.ts';
 import { type Libc, parseTarget } from '../../model/target.ts';
@@ -89,10 +88,9 @@ async function installed(run: TestRun, context: HostEngineContext, libc: Libc): 
       ({ apk }): Artifact => ({ info: apk.info, target: request.target, digest: '', bytes: 0, checksum: apk.checksum }),
     ),
   ]);
-  const known = new Set(index.candidates.flatMap(({ artifact }) => providedNames(artifact)));
   const wanted = test.packages.filter((text) => {
     const dependency = parseDependency(text);
-    return dependency.conflict || known.has(dependency.name);
+    return dependency.conflict || index.byName.has(dependency.name);
   });
   const chosen = solve(index, [
     `${name}=${run.built.find((one) => one.artifact.info.name === name)?.artifact.info.version}`,

@@ -1,27 +1,19 @@
 import { type ErrorCode, RegrowError } from '../../errors.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import type { BuildAttempt } from '../../model/build.ts';
-import { canonicalJson, sha256 } from '../../model/canonical.ts';
 import type { Problem, Purpose, Wait } from '../../model/plan.ts';
 import type { Proposal } from '../../model/proposal.ts';
 import type { TargetName } from '../../model/target.ts';
 import { type BuildNeed, isForTarget, type PlannedBuild, planBuilds, promisedNames } from '../../plan/build-plan.ts';
 import { blobKey, stagingKey } from '../../ports/objects.ts';
 import { packageFileName } from '../../report/repository.ts';
-import { buildEffect, readResult } from '../effects.ts';
+import { newestAttempts, startBuilds } from './attempts.ts';
 import type { ConductorContext } from './context.ts';
-import { ensureJob } from './ensure.ts';
 import { proposalProblem } from './problems.ts';
 import { type RecipeFile, recipeProblem } from './recipes.ts';
 import type { World } from './world.ts';
 
 const nothing: readonly Artifact[] = [];
-/** Attempts at a build whose failures were ours, not the package's. */
-const infrastructureAttempts = 3;
-/** Attempts where a source could not be had, and milliseconds before the second one; twice as long before each next. */
-const upstreamAttempts = 8;
-const upstreamRest = 15 * 60_000;
-
 /** What is planned for one purpose: of each target the builds, and whether anything still waits. */
 export interface PurposePlan {
   readonly purpose: Purpose;
@@ -40,16 +32,6 @@ export function isBuilt(plan: PurposePlan): boolean {
   );
 }
 
-/** The newest attempt at each build key. */
-function newestAttempts(context: ConductorContext): Map<string, BuildAttempt> {
-  const newest = new Map<string, BuildAttempt>();
-  for (const { value } of context.book.all('build')) {
-    const known = newest.get(value.buildKey);
-    if (known === undefined || known.attempt < value.attempt) newest.set(value.buildKey, value);
-  }
-  return newest;
-}
-
 /**
  * Plans the builds of main and of every open proposal, queues those that can start, and records what waits. What has ended is
  * recorded first and planned with: nothing else may come that would make another round.
@@ -58,7 +40,12 @@ export async function planAll(context: ConductorContext, world: World): Promise<
   const main = await mainNeeds(context, world);
   let plans: ReadonlyMap<Purpose, PurposePlan>;
   do plans = await planPurposes(context, world, main);
-  while (await startBuilds(context, plans));
+  while (
+    await startBuilds(
+      context,
+      [...plans.values()].flatMap((plan) => plan.builds),
+    )
+  );
   const waits = new Map<string, { value: Wait; about: string }>();
   for (const plan of plans.values()) {
     for (const wait of plan.waits) {
@@ -76,21 +63,14 @@ async function planPurposes(
 ): Promise<ReadonlyMap<Purpose, PurposePlan>> {
   const plans = new Map<Purpose, PurposePlan>();
   const attempts = newestAttempts(context);
-  plans.set('main', planPurpose(context, world, { purpose: 'main', needs: main, main: [], attempts }));
+  const mainPlan = planPurpose(context, world, { purpose: 'main', needs: main, main: undefined, attempts });
+  plans.set('main', mainPlan);
+  const pending: Pending = { needs: main, failed: failedOn(mainPlan) };
   for (const proposal of world.proposals) {
     if (proposal.state !== 'open') continue;
-    plans.set(proposal.number, await planProposal(context, world, proposal, { main, attempts }));
+    plans.set(proposal.number, await planProposal(context, world, proposal, { main: pending, attempts }));
   }
   return plans;
-}
-
-/** Says whether a build turned out to have ended, so that the plans are no longer right. */
-async function startBuilds(context: ConductorContext, plans: ReadonlyMap<Purpose, PurposePlan>): Promise<boolean> {
-  let ended = false;
-  for (const plan of plans.values()) {
-    for (const build of plan.builds) ended = (await startBuild(context, build)) || ended;
-  }
-  return ended;
 }
 
 /** What is wrong with one proposal keeps that one from being built, and no other. */
@@ -110,11 +90,27 @@ async function planProposal(
   }
 }
 
+interface Pending {
+  readonly needs: readonly BuildNeed[];
+  /** `PACKAGE TARGET` of those that will not be built as they stand. */
+  readonly failed: ReadonlySet<string>;
+}
+
+/** What main will not have as it stands: builds that failed or were refused, and what needs them. */
+function failedOn(plan: PurposePlan): ReadonlySet<string> {
+  const failed = plan.builds.filter((build) => build.attempt?.state === 'failed').map(({ need }) => need);
+  const hopeless = plan.waits.filter(({ reason }) => reason !== 'dependency-pending' && reason !== 'transaction');
+  return new Set([
+    ...failed.map(({ resolved, target }) => `${resolved.name} ${target}`),
+    ...hopeless.map((wait) => `${wait.package} ${wait.target}`),
+  ]);
+}
+
 interface Purposed {
   readonly purpose: Purpose;
   readonly needs: readonly BuildNeed[];
-  /** What main still has to build. */
-  readonly main: readonly BuildNeed[];
+  /** What main still has to build; undefined when this is main. */
+  readonly main: Pending | undefined;
   /** The newest attempt at each build key. */
   readonly attempts: ReadonlyMap<string, BuildAttempt>;
 }
@@ -127,13 +123,17 @@ function planPurpose(
   const own = new Set(needs.map((need) => need.resolved.name));
   const plans = context.settings.targets.map((target) => {
     const pendingElsewhere = new Map<string, readonly string[]>();
-    for (const need of main) {
+    const failedElsewhere = new Map<string, readonly string[]>();
+    for (const need of main?.needs ?? []) {
       if (need.target !== target || own.has(need.resolved.name)) continue;
-      pendingElsewhere.set(need.resolved.name, promisedNames(need.resolved));
+      const elsewhere =
+        main?.failed.has(`${need.resolved.name} ${target}`) === true ? failedElsewhere : pendingElsewhere;
+      elsewhere.set(need.resolved.name, promisedNames(need.resolved));
     }
     return planBuilds({
       needs: needs.filter((need) => need.target === target),
-      pendingElsewhere: purpose === 'main' ? new Map() : pendingElsewhere,
+      pendingElsewhere,
+      failedElsewhere,
       published: world.published.get(target) ?? nothing,
       publishedKey: (artifact) => blobKey(artifact.digest),
       hostPackages: context.hostPackages,
@@ -236,104 +236,4 @@ async function needOf(
     urgency,
     why,
   };
-}
-
-/**
- * Queues a build that has none, records one that ended, tries again one that failed through no fault of its own. Says
- * whether it has ended since it was planned.
- */
-async function startBuild(context: ConductorContext, build: PlannedBuild): Promise<boolean> {
-  const { attempt } = build;
-  if (attempt === undefined) return queueAttempt(context, build, 1);
-  if (attempt.state === 'passed') return false;
-  if (attempt.state === 'failed') {
-    return isWorthAnother(attempt, context.clock.now()) && (await queueAttempt(context, build, attempt.attempt + 1));
-  }
-  return followAttempt(context, attempt);
-}
-
-/** A server that gave a page where a file is due may give the file later; a file with another hash is somebody's to look at. */
-function isWorthAnother({ attempt, finishedAt, result }: BuildAttempt, now: Date): boolean {
-  const failure = result?.failure;
-  if (failure?.class === 'infrastructure') return attempt < infrastructureAttempts;
-  if (failure?.class !== 'upstream' || !failure.code.startsWith('upstream.')) return false;
-  const rest = upstreamRest * 2 ** (attempt - 1);
-  return attempt < upstreamAttempts && now.getTime() - Date.parse(finishedAt ?? '') >= rest;
-}
-
-async function queueAttempt(context: ConductorContext, build: PlannedBuild, number: number): Promise<boolean> {
-  const { need, request, buildKey } = build;
-  const text = canonicalJson(request);
-  const digest = sha256(text);
-  await context.objects.put(`inputs/${digest}.json`, new TextEncoder().encode(text));
-  const attempt: BuildAttempt = {
-    buildKey,
-    attempt: number,
-    package: need.resolved.name,
-    version: need.resolved.fullVersion,
-    target: need.target,
-    request: digest,
-    state: 'queued',
-    purpose: need.purpose,
-    why: need.why,
-    urgency: need.urgency,
-    queuedAt: context.clock.now().toISOString(),
-  };
-  await context.book.tell({
-    id: `build-queued/${buildKey}.${number}`,
-    kind: 'build-queued',
-    package: attempt.package,
-    text: `${attempt.package} ${attempt.version} is queued for ${attempt.target}: ${need.why}`,
-    facts: { target: attempt.target, version: attempt.version, buildKey },
-  });
-  await context.book.put('build', `${buildKey}.${number}`, attempt, attempt.package);
-  return followAttempt(context, attempt);
-}
-
-/** A queued attempt is done when its result is there; until then its job must be. Says whether it is done. */
-async function followAttempt(context: ConductorContext, attempt: BuildAttempt): Promise<boolean> {
-  const effect = buildEffect(attempt);
-  const result = await readResult(context.objects, effect, 'built');
-  if (result !== undefined) {
-    await recordBuild(context, attempt, result.build, result.at);
-    return true;
-  }
-  const { buildKey, request, package: name, version, target } = attempt;
-  await ensureJob(
-    context,
-    'build',
-    effect,
-    (delivery) => ({ buildKey, attempt: attempt.attempt, delivery, request, package: name, version, target }),
-    attempt.urgency,
-  );
-  return false;
-}
-
-async function recordBuild(
-  context: ConductorContext,
-  attempt: BuildAttempt,
-  result: NonNullable<BuildAttempt['result']>,
-  at: string,
-): Promise<void> {
-  const { package: name, version, target, buildKey } = attempt;
-  const done: BuildAttempt = { ...attempt, state: result.outcome, finishedAt: at, result };
-  const seconds = (result.milliseconds / 1000).toFixed(1);
-  const text =
-    result.outcome === 'passed'
-      ? `${name} ${version} built for ${target} in ${seconds} s`
-      : `${name} ${version} did not build for ${target}: ${result.failure?.message ?? 'no reason was given'}`;
-  await context.book.tell({
-    id: `build-ended/${buildKey}.${attempt.attempt}`,
-    kind: result.outcome === 'passed' ? 'build-passed' : 'build-failed',
-    package: name,
-    text,
-    facts: {
-      target,
-      version,
-      buildKey,
-      milliseconds: Math.round(result.milliseconds),
-      ...(result.failure === undefined ? {} : { code: result.failure.code }),
-    },
-  });
-  await context.book.put('build', `${buildKey}.${attempt.attempt}`, done, name);
 }

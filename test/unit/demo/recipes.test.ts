@@ -88,6 +88,7 @@ async function buildAll(
     const plan = planBuilds({
       needs,
       pendingElsewhere: new Map(),
+      failedElsewhere: new Map(),
       published: [],
       publishedKey: () => '',
       hostPackages: new Set(Object.keys(context.hostTools)),

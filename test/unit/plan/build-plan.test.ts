@@ -28,6 +28,7 @@ function simulate(needs: readonly BuildNeed[], more: Partial<BuildPlanInput> = {
     const plan = planBuilds({
       needs,
       pendingElsewhere: new Map(),
+      failedElsewhere: new Map(),
       published: [],
       publishedKey: (artifact) => `blobs/${artifact.info.name}`,
       hostPackages: new Set(['build-base']),
@@ -117,6 +118,7 @@ describe('order', () => {
     const first = planBuilds({
       needs: [app, lib, libc],
       pendingElsewhere: new Map(),
+      failedElsewhere: new Map(),
       published: [],
       publishedKey: (artifact) => `blobs/${artifact.info.name}`,
       hostPackages: new Set(['build-base']),
@@ -155,6 +157,15 @@ describe('order', () => {
     const waiting = needOf(resolvedRecipeOf('app', { version: '2.0', builtWith: ['lib-dev'] }), { purpose: 7 });
     const { plan } = simulate([waiting], { pendingElsewhere: new Map([['lib', ['lib', 'lib-dev']]]) });
     expect(plan.waits).toMatchObject([{ package: 'app', purpose: 7, reason: 'dependency-pending', on: ['lib'] }]);
+  });
+
+  test('what main could not build is no reason to wait where an older one is published', () => {
+    const waiting = needOf(resolvedRecipeOf('app', { version: '2.0', builtWith: ['lib-dev'] }), { purpose: 7 });
+    const failedElsewhere = new Map([['lib', ['lib', 'lib-dev']]]);
+    const published = [artifactOf({ name: 'lib-dev', version: '0.9-r0', origin: 'lib' })];
+    expect(simulate([waiting], { failedElsewhere, published }).order).toEqual(['app']);
+    const { plan } = simulate([waiting], { failedElsewhere });
+    expect(plan.waits).toMatchObject([{ package: 'app', reason: 'dependency-failed', on: ['lib'] }]);
   });
 
   test('inside a cycle each is built against what is published', () => {

@@ -1,0 +1,129 @@
+import type { BuildAttempt } from '../../model/build.ts';
+import { canonicalJson, sha256 } from '../../model/canonical.ts';
+import type { PlannedBuild } from '../../plan/build-plan.ts';
+import { buildEffect, readResult } from '../effects.ts';
+import type { ConductorContext } from './context.ts';
+import { ensureJob } from './ensure.ts';
+
+/** Attempts at a build whose failures were ours, not the package's. */
+const infrastructureAttempts = 3;
+/** Attempts where a source could not be had, and milliseconds before the second one; twice as long before each next. */
+const upstreamAttempts = 8;
+const upstreamRest = 15 * 60_000;
+
+/** The newest attempt at each build key. */
+export function newestAttempts(context: ConductorContext): Map<string, BuildAttempt> {
+  const newest = new Map<string, BuildAttempt>();
+  for (const { value } of context.book.all('build')) {
+    const known = newest.get(value.buildKey);
+    if (known === undefined || known.attempt < value.attempt) newest.set(value.buildKey, value);
+  }
+  return newest;
+}
+
+/** Says whether a build turned out to have ended, so that the plans are no longer right. */
+export async function startBuilds(context: ConductorContext, builds: Iterable<PlannedBuild>): Promise<boolean> {
+  let ended = false;
+  for (const build of builds) ended = (await startBuild(context, build)) || ended;
+  return ended;
+}
+
+/**
+ * Queues a build that has none, records one that ended, tries again one that failed through no fault of its own. Says
+ * whether it has ended since it was planned.
+ */
+async function startBuild(context: ConductorContext, build: PlannedBuild): Promise<boolean> {
+  const { attempt } = build;
+  if (attempt === undefined) return queueAttempt(context, build, 1);
+  if (attempt.state === 'passed') return false;
+  if (attempt.state === 'failed') {
+    return isWorthAnother(attempt, context.clock.now()) && (await queueAttempt(context, build, attempt.attempt + 1));
+  }
+  return followAttempt(context, attempt);
+}
+
+/** A server that gave a page where a file is due may give the file later; a file with another hash is somebody's to look at. */
+function isWorthAnother({ attempt, finishedAt, result }: BuildAttempt, now: Date): boolean {
+  const failure = result?.failure;
+  if (failure?.class === 'infrastructure') return attempt < infrastructureAttempts;
+  if (failure?.class !== 'upstream' || !failure.code.startsWith('upstream.')) return false;
+  const rest = upstreamRest * 2 ** (attempt - 1);
+  return attempt < upstreamAttempts && now.getTime() - Date.parse(finishedAt ?? '') >= rest;
+}
+
+async function queueAttempt(context: ConductorContext, build: PlannedBuild, number: number): Promise<boolean> {
+  const { need, request, buildKey } = build;
+  const text = canonicalJson(request);
+  const digest = sha256(text);
+  await context.objects.put(`inputs/${digest}.json`, new TextEncoder().encode(text));
+  const attempt: BuildAttempt = {
+    buildKey,
+    attempt: number,
+    package: need.resolved.name,
+    version: need.resolved.fullVersion,
+    target: need.target,
+    request: digest,
+    state: 'queued',
+    purpose: need.purpose,
+    why: need.why,
+    urgency: need.urgency,
+    queuedAt: context.clock.now().toISOString(),
+  };
+  await context.book.tell({
+    id: `build-queued/${buildKey}.${number}`,
+    kind: 'build-queued',
+    package: attempt.package,
+    text: `${attempt.package} ${attempt.version} is queued for ${attempt.target}: ${need.why}`,
+    facts: { target: attempt.target, version: attempt.version, buildKey },
+  });
+  await context.book.put('build', `${buildKey}.${number}`, attempt, attempt.package);
+  return followAttempt(context, attempt);
+}
+
+/** A queued attempt is done when its result is there; until then its job must be. Says whether it is done. */
+async function followAttempt(context: ConductorContext, attempt: BuildAttempt): Promise<boolean> {
+  const effect = buildEffect(attempt);
+  const result = await readResult(context.objects, effect, 'built');
+  if (result !== undefined) {
+    await recordBuild(context, attempt, result.build, result.at);
+    return true;
+  }
+  const { buildKey, request, package: name, version, target } = attempt;
+  await ensureJob(
+    context,
+    'build',
+    effect,
+    (delivery) => ({ buildKey, attempt: attempt.attempt, delivery, request, package: name, version, target }),
+    attempt.urgency,
+  );
+  return false;
+}
+
+async function recordBuild(
+  context: ConductorContext,
+  attempt: BuildAttempt,
+  result: NonNullable<BuildAttempt['result']>,
+  at: string,
+): Promise<void> {
+  const { package: name, version, target, buildKey } = attempt;
+  const done: BuildAttempt = { ...attempt, state: result.outcome, finishedAt: at, result };
+  const seconds = (result.milliseconds / 1000).toFixed(1);
+  const text =
+    result.outcome === 'passed'
+      ? `${name} ${version} built for ${target} in ${seconds} s`
+      : `${name} ${version} did not build for ${target}: ${result.failure?.message ?? 'no reason was given'}`;
+  await context.book.tell({
+    id: `build-ended/${buildKey}.${attempt.attempt}`,
+    kind: result.outcome === 'passed' ? 'build-passed' : 'build-failed',
+    package: name,
+    text,
+    facts: {
+      target,
+      version,
+      buildKey,
+      milliseconds: Math.round(result.milliseconds),
+      ...(result.failure === undefined ? {} : { code: result.failure.code }),
+    },
+  });
+  await context.book.put('build', `${buildKey}.${attempt.attempt}`, done, name);
+}
