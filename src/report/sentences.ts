@@ -72,8 +72,10 @@ function failureNext(failure: FailureClass | undefined): string {
 }
 
 function failureOf(blocker: Blocker, facts: PackageFacts): FailureClass | undefined {
-  return facts.builds.find((build) => build.buildKey === blocker.buildKey && build.state === 'failed')?.result?.failure
-    ?.class;
+  const failed = facts.builds.find((build) => build.buildKey === blocker.buildKey && build.state === 'failed');
+  const failure = failed?.result?.failure;
+  // Only who pins a hash can say that another one is right.
+  return failure?.code === 'source.hash-mismatch' ? 'recipe' : failure?.class;
 }
 
 /** What happens next without anyone doing anything. */

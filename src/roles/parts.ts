@@ -137,6 +137,8 @@ export function openForge(parts: SharedParts, secrets: Secrets): { forge: Forge;
     userAgent,
     ...(settings.baseUrl === undefined ? {} : { baseUrl: settings.baseUrl, throttle: false }),
     ...(secrets.forgeToken === undefined ? {} : { token: secrets.forgeToken }),
+    // The next round asks again: until then main goes on, and must not wait long for an answer that does not come.
+    retries: 1,
     warn: (message) => log.warn({ client: 'forge' }, message),
   });
   return {

@@ -87,10 +87,10 @@ describe('a full disk', () => {
   });
 
   it('of the ledger: the daemon lives on, and another one with space goes on where it was', async () => {
-    const many = Array.from({ length: 30 }, (_, number) => `package-${number}`);
+    const many = Array.from({ length: 14 }, (_, number) => `package-${number}`);
     const distribution = await begin({
       files: Object.fromEntries(many.map((name) => [`${name}.yaml`, recipe(name)])),
-      daemon: { ledgerLimit: 150_000 },
+      daemon: { ledgerLimit: 110_000 },
     });
     const refused = () => distribution.lines.some((line) => line['code'] === 'storage.full');
     await distribution.until('storage.full', refused);

@@ -23,7 +23,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
   const warn = options.warn ?? (() => {});
   const wait = (retryAfter: number, _request: unknown, _octokit: unknown, retries: number): boolean =>
     retryAfter <= patience && retries < 2;
-  return new Octokit({
+  const client = new Octokit({
     userAgent: options.userAgent,
     ...(options.baseUrl === undefined ? {} : { baseUrl: options.baseUrl.replace(/\/+$/, '') }),
     ...(options.token === undefined ? {} : { auth: options.token }),
@@ -36,6 +36,12 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
       onSecondaryRateLimit: wait,
     },
   });
+  // The retry plugin counts in an object that all requests share: without one of its own, each would begin with the pause
+  // that the last failure ended with.
+  client.hook.before('request', (options) => {
+    options.request = { ...options.request, retryCount: 0 };
+  });
+  return client;
 }
 
 function fetchWithin(milliseconds: number): typeof fetch {

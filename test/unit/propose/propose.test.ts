@@ -120,6 +120,9 @@ describe('propose', () => {
     await expect(propose(world, update('2.0.0'))).rejects.toMatchObject({ code: 'forge.conflict' });
     expect(await world.head('regrow/libtally')).toBe(theirs);
     expect((await world.forge.find('regrow/libtally'))?.number).toBe(number);
+    // Once main has that commit, the branch is what the merge left behind.
+    const merged = { ...world, isMerged: async () => true };
+    expect(await propose(merged, update('2.1.0'))).toMatchObject({ version: '2.1.0-r0', state: 'open' });
   });
 
   it('opens a new pull request on a branch that an earlier one left', async () => {
