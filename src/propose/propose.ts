@@ -57,7 +57,7 @@ export async function propose({ forge, isMerged }: ProposePorts, update: Update)
           branch,
           parent: update.base,
           expectedHead: tip?.commit,
-          message: messageOf(titleOf(update.package, update.version), `${update.because}.`, content),
+          message: messageOf(titleOf(update.package, update.version), changesText(update.changes), content),
           files: update.files,
         });
   return show(forge, branch, open, bodyOf(update, content), labelsOf(update), head);
@@ -124,4 +124,9 @@ export async function show(
 function sameText(a: string, b: string): boolean {
   const normal = (text: string): string => text.replaceAll('\r\n', '\n').trimEnd();
   return normal(a) === normal(b);
+}
+
+/** Why it is made stands in the pull request: the commit is the same whether the release or its advisory was seen first. */
+function changesText(changes: Update['changes']): string {
+  return changes.map((change) => `${change.package}: ${change.from} to ${change.to}`).join('\n');
 }
