@@ -1,74 +1,71 @@
-import { z } from 'zod';
-import { evidenceSchema } from '../model/decision.ts';
-import { changeSchema } from '../model/proposal.ts';
+import { RegrowError } from '../errors.ts';
+import { type BodyData, readData, writeData } from './body-data.ts';
 import { code, link, plain, table } from './markdown.ts';
 
+export { type BodyData, readData as parseBody } from './body-data.ts';
+
 /** How far one build of a proposal is. */
-export const buildLineSchema = z.strictObject({
-  package: z.string(),
-  target: z.string(),
-  state: z.enum(['waiting', 'running', 'passed', 'failed']),
+export interface BuildLine {
+  readonly package: string;
+  readonly target: string;
+  readonly state: 'waiting' | 'running' | 'passed' | 'failed';
   /** One sentence. */
-  text: z.string(),
-  url: z.string().optional(),
-});
+  readonly text: string;
+  readonly url?: string | undefined;
+}
 
-/** What a pull request's body says, to people and, in a comment that is not shown, to regrow itself. */
-export const bodySchema = z.strictObject({
-  schema: z.literal(1),
-  package: z.string(),
-  /** Full version with epoch. */
-  version: z.string(),
-  /** The commit of the main branch that the changes were made on. */
-  base: z.string(),
-  /** What the commits on the branch hold (`contentOf`): that of the update, then those that extended it. */
-  contents: z.array(z.string()).min(1),
-  because: z.string(),
-  urgency: z.enum(['security', 'normal', 'low']),
-  fixes: z.array(z.string()),
-  evidence: z.array(evidenceSchema),
-  release: z.string().optional(),
-  compare: z.string().optional(),
-  changes: z.array(changeSchema),
-  builds: z.array(buildLineSchema),
-});
-
-export type BodyData = z.infer<typeof bodySchema>;
-export type BuildLine = z.infer<typeof buildLineSchema>;
-
-const open = '<!-- regrow:update ';
-const close = ' -->';
 /** GitHub refuses a longer body, counted in characters. */
 const limit = 65_536;
-const shownRows = 50;
-const shownEvidence = 12;
+/** How much of it is shown, longest first: the hidden part has to fit beside it. */
+const sizes = [
+  { rows: 50, evidence: 12, text: 300 },
+  { rows: 50, evidence: 3, text: 60 },
+  { rows: 10, evidence: 3, text: 60 },
+] as const;
+type Size = (typeof sizes)[number];
+/** Characters that are kept for the builds where the body is written before they are known. */
+const buildsRoom = 6_000;
+const buildsOpen = '<!-- regrow:builds -->';
+const buildsClose = '<!-- /regrow:builds -->';
+const noBuilds = 'None yet.';
 
-/** The body as Markdown. `parseBody` gives back what went in, but for evidence that had no room. */
-export function printBody(data: BodyData): string {
-  const full = print(data);
-  if (full.length <= limit) return full;
-  return print({ ...data, evidence: data.evidence.slice(0, 3), changes: data.changes.map((change) => brief(change)) });
+/**
+ * The body as Markdown. `parseBody` gives back what went in, but for evidence that had no room. `builds` is what the section
+ * of builds says (`buildsTable`, or `buildsIn` of another body). Throws forge.refused when it is more than a forge takes.
+ */
+export function printBody(data: BodyData, builds: string = noBuilds): string {
+  for (const size of sizes) {
+    const body = print(data, builds, size);
+    if (body.length + Math.max(0, buildsRoom - builds.length) <= limit) return body;
+  }
+  const least = print(data, noBuilds, sizes[2]);
+  if (least.length <= limit) return least;
+  throw new RegrowError(
+    'forge.refused',
+    `${data.changes.length} recipes are more than the text of one pull request can name`,
+    {
+      package: data.package,
+      remedy: 'make the update by hand: raise the epochs of the dependents in several steps',
+    },
+  );
 }
 
-function brief<T extends { readonly why: string }>(change: T): T {
-  return { ...change, why: change.why.slice(0, 40) };
-}
-
-function print(data: BodyData): string {
+function print(data: BodyData, builds: string, size: Size): string {
   const own = data.changes.find((change) => change.package === data.package);
   const from = own === undefined ? '' : ` from ${code(own.from)}`;
+  const kept = size === sizes[0] ? data : { ...data, evidence: data.evidence.slice(0, size.evidence) };
   const parts = [
     `**${plain(data.package)}** goes${from} to ${code(data.version)}: ${plain(data.because)}.`,
     data.fixes.length === 0
       ? ''
       : `Fixes ${data.fixes.map((id) => link(id, `https://osv.dev/vulnerability/${id}`)).join(', ')}.`,
     links(data),
-    section('Why', evidenceList(data)),
-    section('Changes', changesTable(data)),
-    section('Builds', buildsTable(data)),
+    section('Why', evidenceList(data, size)),
+    section('Changes', changesTable(data, size)),
+    section('Builds', `${buildsOpen}\n${builds}\n${buildsClose}`),
     '---',
     'Made by regrow. It keeps this branch up to date and never overwrites a commit that is not its own. Close this pull request to skip the version.',
-    `${open}${escapeJson(JSON.stringify(data))}${close}`,
+    writeData(kept),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
@@ -85,55 +82,69 @@ function section(title: string, text: string): string {
   return text === '' ? '' : `### ${title}\n\n${text}`;
 }
 
-function evidenceList({ evidence }: BodyData): string {
+function evidenceList({ evidence }: BodyData, size: Size): string {
   return evidence
-    .slice(0, shownEvidence)
+    .slice(0, size.evidence)
     .map(
       ({ fact, source, at }) => `- ${plain(fact)} (${link(source, source)}${at === undefined ? '' : `, ${plain(at)}`})`,
     )
     .join('\n');
 }
 
-function changesTable({ changes }: BodyData): string {
+function changesTable({ changes }: BodyData, size: Size): string {
   if (changes.length === 0) return '';
   const rows = changes
-    .slice(0, shownRows)
+    .slice(0, size.rows)
     .map(({ package: name, path, from, to, why }) => [
       `${plain(name)} (${code(path)})`,
       code(from),
       code(to),
-      plain(why),
+      plain(cut(why, size.text)),
     ]);
-  const more = changes.length > shownRows ? `\n\nand ${changes.length - shownRows} more.` : '';
-  return `${table(['Recipe', 'From', 'To', 'Why'], rows)}${more}`;
+  return `${table(['Recipe', 'From', 'To', 'Why'], rows)}${more(changes.length, size.rows)}`;
 }
 
-function buildsTable({ builds }: BodyData): string {
-  if (builds.length === 0) return 'None yet.';
-  const rows = builds.map(({ package: name, target, state, text, url }) => [
+/** What the section of builds says. Those that failed stand first: the rest may have no room. */
+export function buildsTable(builds: readonly BuildLine[]): string {
+  if (builds.length === 0) return noBuilds;
+  const order = ['failed', 'running', 'waiting', 'passed'] as const;
+  const sorted = order.flatMap((state) =>
+    builds
+      .filter((build) => build.state === state)
+      .toSorted((a, b) => (`${a.package} ${a.target}` < `${b.package} ${b.target}` ? -1 : 1)),
+  );
+  const rows = sorted.map(({ package: name, target, state, text, url }) => [
     plain(name),
     plain(target),
     link(state, url),
-    plain(text),
+    plain(cut(text, 200)),
   ]);
-  return table(['Package', 'Target', 'State', ''], rows.slice(0, shownRows));
-}
-
-/** The data that `printBody` put in; undefined where it is gone or is not what it was. Line ends may have been changed. */
-export function parseBody(text: string): BodyData | undefined {
-  const start = text.lastIndexOf(open);
-  const end = text.indexOf(close, start);
-  if (start === -1 || end === -1) return undefined;
-  try {
-    return bodySchema.safeParse(JSON.parse(text.slice(start + open.length, end))).data;
-  } catch {
-    return undefined;
+  const header = ['Package', 'Target', 'State', ''];
+  // In characters too: addresses of logs and names can be long.
+  for (let count = Math.min(rows.length, sizes[0].rows); ; count -= 1) {
+    const shown = `${table(header, rows.slice(0, count))}${more(rows.length, count)}`;
+    if (shown.length <= 2 * buildsRoom || count === 0) return shown;
   }
 }
 
-/** JSON that cannot end the comment that it stands in, or open markup. */
-function escapeJson(json: string): string {
-  return json
-    .replace(/[<>&]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)
-    .replaceAll('--', '-\\u002d');
+function more(all: number, shown: number): string {
+  return all > shown ? `\n\nand ${all - shown} more.` : '';
+}
+
+function cut(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
+/** What the section of builds of a body says, to print it again. */
+export function buildsIn(body: string): string {
+  const text = body.replaceAll('\r\n', '\n');
+  const start = text.indexOf(`${buildsOpen}\n`);
+  const end = text.indexOf(`\n${buildsClose}`, start);
+  return start === -1 || end === -1 ? noBuilds : text.slice(start + buildsOpen.length + 1, end);
+}
+
+/** The body with another section of builds, where it is one of ours. */
+export function withBuilds(body: string, builds: string): string | undefined {
+  const data = readData(body);
+  return data === undefined ? undefined : printBody(data, builds);
 }

@@ -8,6 +8,7 @@ export interface EditedFile {
 }
 
 const contentName = 'Regrow-Content';
+const baseName = 'Regrow-Base';
 
 /** What a commit changes, by hash, so that the same edit is known again whatever commit it is in. */
 export function contentOf(files: readonly EditedFile[]): string {
@@ -22,8 +23,15 @@ export function holds(tip: ForgeBranch, content: string): boolean {
   return tip.ours && tip.message.includes(`\n${contentName}: ${content}\n`);
 }
 
-export function messageOf(title: string, text: string, content: string): string {
-  return `${title}\n\n${text}\n\n${contentName}: ${content}\n`;
+/** `base`: the commit of main that the files were edited on, where the commit stands on one. */
+export function messageOf(title: string, text: string, content: string, base?: string): string {
+  const standing = base === undefined ? '' : `${baseName}: ${base}\n`;
+  return `${title}\n\n${text}\n\n${standing}${contentName}: ${content}\n`;
+}
+
+/** The commit of main that a commit of ours says it stands on. */
+export function baseOf(tip: ForgeBranch): string | undefined {
+  return tip.ours ? new RegExp(`\n${baseName}: ([0-9a-f]+)\n`).exec(tip.message)?.[1] : undefined;
 }
 
 export function notOurs(branch: string, commit: string): RegrowError {

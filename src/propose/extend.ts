@@ -1,6 +1,6 @@
 import { RegrowError } from '../errors.ts';
 import type { Change, Proposal } from '../model/proposal.ts';
-import { parseBody } from './body.ts';
+import { buildsIn, parseBody, printBody } from './body.ts';
 import { contentOf, type EditedFile, holds, messageOf, refuseWhenNotOurs } from './commit.ts';
 import { type ProposePorts, show } from './propose.ts';
 
@@ -14,7 +14,8 @@ export interface Extension {
 
 /**
  * Adds recipes to an open proposal: the dependents of a library whose soname changed, with raised epochs. The same extension
- * again is nothing. Throws forge.conflict when the branch is not where `proposal` says, or has a commit of someone else.
+ * again is nothing. Throws forge.conflict when the branch is not where `proposal` says, or has a commit of someone else;
+ * forge.refused, before anything is pushed, when they are more than a pull request can name.
  */
 export async function extendProposal(
   { forge }: ProposePorts,
@@ -34,7 +35,9 @@ export async function extendProposal(
     });
   }
   refuseWhenNotOurs(branch, tip);
-  if (known.contents.includes(content)) return show(forge, branch, open, known, []);
+  if (known.contents.includes(content)) {
+    return show(forge, branch, { open, data: known, labels: [], builds: buildsIn(open.body) });
+  }
   if (!holds(tip, content) && tip.commit !== proposal.head) {
     throw new RegrowError('forge.conflict', `${branch} moved from ${proposal.head} to ${tip.commit} meanwhile`, {
       retry: 'later',
@@ -42,6 +45,10 @@ export async function extendProposal(
       remedy: 'nothing to do: it is planned again from what is there',
     });
   }
+  const added = new Set(extension.changes.map((change) => change.package));
+  const changes = [...known.changes.filter((change) => !added.has(change.package)), ...extension.changes];
+  const data = { ...known, contents: [...known.contents, content], changes };
+  printBody(data);
   const title = `${proposal.package}: rebuild ${extension.changes.map((change) => change.package).join(', ')}`;
   const head = holds(tip, content)
     ? tip.commit
@@ -52,8 +59,5 @@ export async function extendProposal(
         message: messageOf(title.length > 72 ? `${title.slice(0, 71)}…` : title, `${extension.because}.`, content),
         files: extension.files,
       });
-  const added = new Set(extension.changes.map((change) => change.package));
-  const changes = [...known.changes.filter((change) => !added.has(change.package)), ...extension.changes];
-  const data = { ...known, contents: [...known.contents, content], changes };
-  return show(forge, branch, open, data, [], head);
+  return show(forge, branch, { open, data, labels: [], head });
 }

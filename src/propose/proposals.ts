@@ -30,7 +30,7 @@ export function toProposal(found: ForgeProposal, data: BodyData | undefined): Pr
     state: found.state,
     head: found.head,
     base: readable?.base ?? found.head,
-    changes: readable?.changes ?? [],
+    changes: [...(readable?.changes ?? [])],
     fixes: readable?.fixes ?? [],
     labels: [...found.labels],
     openedAt: found.openedAt,

@@ -2,9 +2,9 @@ import { RegrowError } from '../errors.ts';
 import type { Decision, Evidence } from '../model/decision.ts';
 import type { Change, Proposal } from '../model/proposal.ts';
 import type { Forge, ForgeBranch, ForgeProposal } from '../ports/forge.ts';
-import { type BodyData, parseBody, printBody } from './body.ts';
+import { type BodyData, buildsIn, parseBody, printBody } from './body.ts';
 import { branchOf } from './branch.ts';
-import { contentOf, type EditedFile, holds, messageOf, refuseWhenNotOurs } from './commit.ts';
+import { baseOf, contentOf, type EditedFile, holds, messageOf, refuseWhenNotOurs } from './commit.ts';
 import { labelsOf } from './labels.ts';
 import { toProposal } from './proposals.ts';
 import { titleOf } from './title.ts';
@@ -25,6 +25,11 @@ export interface Update {
   /** Page of the release, and of the difference to the version before. */
   readonly release?: string;
   readonly compare?: string;
+  /**
+   * That the branch has to stand on `base`, also where it shows the same on an older commit of main: what main changed since
+   * would not merge. Recipes that extended the proposal are left behind, to be added again from main's newer ones.
+   */
+  readonly afresh?: boolean;
 }
 
 export interface ProposePorts {
@@ -47,20 +52,25 @@ export async function propose({ forge, isMerged }: ProposePorts, update: Update)
   if (tip !== undefined && !(await isMerged?.(tip.commit))) refuseWhenNotOurs(branch, tip);
   const known = open === undefined ? undefined : parseBody(open.body);
   if (open !== undefined && known !== undefined && isShown(known, update, content, tip)) {
-    return show(forge, branch, open, known, labelsOf(update));
+    return show(forge, branch, { open, data: known, labels: labelsOf(update), builds: buildsIn(open.body) });
   }
   // Stopped between the commit and the pull request, an earlier run has left the commit.
-  const head =
-    tip !== undefined && holds(tip, content)
-      ? tip.commit
-      : await forge.write({
-          branch,
-          parent: update.base,
-          expectedHead: tip?.commit,
-          message: messageOf(titleOf(update.package, update.version), changesText(update.changes), content),
-          files: update.files,
-        });
-  return show(forge, branch, open, bodyOf(update, content), labelsOf(update), head);
+  const left = tip !== undefined && holds(tip, content) ? tip : undefined;
+  const isLeft = left !== undefined && (update.afresh !== true || baseOf(left) === update.base);
+  const base = isLeft ? (baseOf(left) ?? update.base) : update.base;
+  const data = bodyOf({ ...update, base }, content);
+  // What cannot be shown must not be pushed.
+  printBody(data);
+  const head = isLeft
+    ? left.commit
+    : await forge.write({
+        branch,
+        parent: base,
+        expectedHead: tip?.commit,
+        message: messageOf(titleOf(update.package, update.version), changesText(update.changes), content, base),
+        files: update.files,
+      });
+  return show(forge, branch, { open, data, labels: labelsOf(update), head });
 }
 
 /** Whether the pull request and the branch already are what the update asks for, with or without dependents added since. */
@@ -69,6 +79,7 @@ function isShown(known: BodyData, update: Update, content: string, tip: ForgeBra
   return (
     known.version === update.version &&
     known.contents[0] === content &&
+    (update.afresh !== true || known.base === update.base) &&
     last !== undefined &&
     tip !== undefined &&
     holds(tip, last)
@@ -77,7 +88,7 @@ function isShown(known: BodyData, update: Update, content: string, tip: ForgeBra
 
 function bodyOf(update: Update, content: string): BodyData {
   return {
-    schema: 1,
+    schema: 2,
     package: update.package,
     version: update.version,
     base: update.base,
@@ -89,21 +100,27 @@ function bodyOf(update: Update, content: string): BodyData {
     ...(update.release === undefined ? {} : { release: update.release }),
     ...(update.compare === undefined ? {} : { compare: update.compare }),
     changes: [...update.changes],
-    builds: [],
   };
+}
+
+interface Shown {
+  readonly open: ForgeProposal | undefined;
+  readonly data: BodyData;
+  readonly labels: readonly string[];
+  /** What the section of builds says; nothing where the builds are of another commit. */
+  readonly builds?: string;
+  /** Of the branch, where it was moved. */
+  readonly head?: string;
 }
 
 /** Opens the pull request, or makes the open one say what `data` says. Changes nothing that is right already. */
 export async function show(
   forge: Forge,
   branch: string,
-  open: ForgeProposal | undefined,
-  data: BodyData,
-  labels: readonly string[],
-  head?: string,
+  { open, data, labels, builds, head }: Shown,
 ): Promise<Proposal> {
   const title = titleOf(data.package, data.version);
-  const body = printBody(data);
+  const body = printBody(data, builds);
   const shown = open ?? (await forge.open(branch, { title, body, labels }));
   const missing = labels.filter((label) => !shown.labels.includes(label));
   const change = {

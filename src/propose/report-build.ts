@@ -1,22 +1,11 @@
 import type { BuildFailure } from '../model/build.ts';
 import type { CommitStatus, Forge } from '../ports/forge.ts';
-import { type BuildLine, parseBody, printBody } from './body.ts';
+import { type BuildLine, buildsTable, withBuilds } from './body.ts';
 import { code, codeBlock, link, plain } from './markdown.ts';
 
 /** How one build of a proposal is going. */
-export interface BuildReport {
-  /** Number and branch of the proposal, and the commit that was built. */
-  readonly number: number;
-  readonly branch: string;
-  readonly commit: string;
-  readonly package: string;
-  readonly target: string;
-  readonly state: BuildLine['state'];
-  /** One sentence. */
-  readonly text: string;
-  /** Where the log can be read. */
-  readonly url?: string;
-  readonly failure?: BuildFailure;
+export interface BuildReport extends BuildLine {
+  readonly failure?: BuildFailure | undefined;
 }
 
 /** The one status that says whether the whole proposal may be merged. */
@@ -29,29 +18,40 @@ const states: Readonly<Record<BuildLine['state'], CommitStatus['state']>> = {
   failed: 'failure',
 };
 
+/** The builds of one proposal at one commit. */
+export interface BuildsReport {
+  /** Number and branch of the proposal, and the commit that was built. */
+  readonly number: number;
+  readonly branch: string;
+  readonly commit: string;
+  /** All of them, for the body. */
+  readonly builds: readonly BuildReport[];
+  /** Those of which the forge does not know yet. */
+  readonly news: readonly BuildReport[];
+}
+
 /**
- * Shows a build on its pull request: a status on the commit, its line in the body, and, where it failed, one comment with the
- * end of the log. Said again, it changes nothing.
+ * Shows builds on their pull request: of each that has news a status on the commit and, where it failed, one comment with the
+ * end of the log; of all of them together one table in the body, written once. Said again, it changes nothing.
  */
-export async function reportBuild(ports: { readonly forge: Forge }, report: BuildReport): Promise<void> {
+export async function reportBuilds(ports: { readonly forge: Forge }, report: BuildsReport): Promise<void> {
   const { forge } = ports;
-  const { package: name, target, state, text, url } = report;
-  await forge.setStatus(report.commit, {
-    context: `${overallContext}/${name}/${target}`,
-    state: states[state],
-    description: text,
-    ...(url === undefined ? {} : { url }),
-  });
-  const open = await forge.find(report.branch);
-  const data = open === undefined || open.number !== report.number ? undefined : parseBody(open.body);
-  if (open !== undefined && data !== undefined && open.head === report.commit) {
-    const line = { package: name, target, state, text, ...(url === undefined ? {} : { url }) };
-    const builds = data.builds.filter((other) => other.package !== name || other.target !== target);
-    const sorted = [...builds, line].sort((a, b) => compare(`${a.package} ${a.target}`, `${b.package} ${b.target}`));
-    const body = printBody({ ...data, builds: sorted });
-    if (body.trimEnd() !== open.body.replaceAll('\r\n', '\n').trimEnd()) await forge.update(open.number, { body });
+  const { number, branch, commit, builds, news } = report;
+  for (const build of news) {
+    const { package: name, target, state, text, url } = build;
+    await forge.setStatus(commit, {
+      context: `${overallContext}/${name}/${target}`,
+      state: states[state],
+      description: text,
+      ...(url === undefined ? {} : { url }),
+    });
+    if (state === 'failed') await forge.comment(number, `build/${name}/${target}`, failureText(commit, build));
   }
-  if (state === 'failed') await forge.comment(report.number, `build/${name}/${target}`, failureText(report));
+  const open = await forge.find(branch);
+  if (open === undefined || open.number !== number || open.head !== commit) return;
+  const body = withBuilds(open.body, buildsTable(builds));
+  if (body === undefined || body.trimEnd() === open.body.replaceAll('\r\n', '\n').trimEnd()) return;
+  await forge.update(number, { body });
 }
 
 /** Sets the status that merging waits for. */
@@ -70,7 +70,7 @@ export async function reportProposal(
   });
 }
 
-function failureText({ package: name, target, commit, text, url, failure }: BuildReport): string {
+function failureText(commit: string, { package: name, target, text, url, failure }: BuildReport): string {
   const step = failure?.step === undefined ? '' : ` in step ${code(failure.step)}`;
   const parts = [
     `**${plain(name)}** failed to build for ${plain(target)}${step} at ${commit}: ${plain(text)}`,
@@ -80,9 +80,4 @@ function failureText({ package: name, target, commit, text, url, failure }: Buil
     'The packages that are published stay as they are. Push to this branch to take it over, or close the pull request to skip the version.',
   ];
   return parts.filter((part) => part !== '').join('\n\n');
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

@@ -95,6 +95,16 @@ export function createGitHubForge(options: GitHubForgeOptions): Forge {
         } catch (thrown) {
           // 405: does not merge, or a rule of the repository is not met. 409: the head is another one.
           if (statusOf(thrown) !== 405 && statusOf(thrown) !== 409) throw thrown;
+          const { mergeable, head: now } = await readPull(options, number);
+          if (statusOf(thrown) === 405 && mergeable === true && now.sha === head) {
+            const said = thrown instanceof Error ? `: ${thrown.message}` : '';
+            throw new RegrowError('forge.refused', `a rule of ${name} keeps #${number} from being merged${said}`, {
+              retry: 'later',
+              cause: thrown,
+              remedy:
+                'merge it by hand, or let the token do so: reviews, checks, and the kinds of merge that are allowed',
+            });
+          }
           throw new RegrowError('forge.conflict', `${name}#${number} does not merge at ${head}`, {
             retry: 'later',
             cause: thrown,

@@ -21,6 +21,8 @@ const pullSchema = z.object({
   closed_at: z.string().nullish(),
   merged_at: z.string().nullish(),
   merge_commit_sha: z.string().nullish(),
+  /** Of one alone, and not while GitHub is still working it out. */
+  mergeable: z.boolean().nullish(),
 });
 const pullsSchema = z.array(pullSchema);
 const issueSchema = z.object({ closed_by: z.object({ login: z.string() }).nullish() });
@@ -46,15 +48,18 @@ export async function findOpen(
 
 /** What was read before, so that each listing reads only what changed since. */
 export interface PullMemory {
+  /** Ours alone: a repository has many times as many of other people, with long texts. */
   readonly closed: Map<number, Pull>;
-  /** The earliest time from which on `closed` is complete; undefined before the first listing. */
-  since: number | undefined;
+  /** What `closed` has all of: those on branches that start so, closed since. Undefined before the first listing. */
+  complete: { readonly prefix: string; readonly since: number } | undefined;
+  /** Up to this change everything was read. */
+  newest: number;
   /** Who closed a pull request, by number and time. */
   readonly closers: Map<string, string>;
 }
 
 export function createPullMemory(): PullMemory {
-  return { closed: new Map(), since: undefined, closers: new Map() };
+  return { closed: new Map(), complete: undefined, newest: 0, closers: new Map() };
 }
 
 /** Open ones, then those closed since, newest change first. */
@@ -68,11 +73,10 @@ export async function listPulls(
   for await (const page of pages(options, 'open')) for (const pull of page) pulls.set(pull.number, pull);
   if (since !== undefined) {
     const from = Date.parse(since);
-    await readClosed(options, memory, from);
+    await readClosed(options, memory, prefix, from);
     for (const pull of [...memory.closed.values()].toSorted((a, b) => b.number - a.number)) {
       // One that was closed once and is open again, or is closed between the two readings, counts as it was read first.
-      const late = Date.parse(pull.closed_at ?? pull.updated_at) < from;
-      if (!late && !pulls.has(pull.number)) pulls.set(pull.number, pull);
+      if (!pulls.has(pull.number)) pulls.set(pull.number, pull);
     }
   }
   const found: ForgeProposal[] = [];
@@ -82,19 +86,35 @@ export async function listPulls(
   return found;
 }
 
-/** Newest change first, down to one that is known as it is, or to the time asked for. */
-async function readClosed(options: GitHubForgeOptions, memory: PullMemory, from: number): Promise<void> {
-  const complete = memory.since !== undefined && memory.since <= from;
+/** Newest change first, down to those that were read before, or to the time asked for. */
+async function readClosed(
+  options: GitHubForgeOptions,
+  memory: PullMemory,
+  prefix: string,
+  from: number,
+): Promise<void> {
+  const { complete } = memory;
+  const goesOn = complete !== undefined && complete.prefix === prefix && complete.since <= from;
   const read: Pull[] = [];
+  let newest = goesOn ? memory.newest : 0;
   for await (const page of pages(options, 'closed')) {
-    read.push(...page);
-    const oldest = page.at(-1);
-    if (oldest === undefined || Date.parse(oldest.updated_at) < from) break;
-    if (complete && memory.closed.get(oldest.number)?.updated_at === oldest.updated_at) break;
+    read.push(...page.filter((pull) => pull.head.ref.startsWith(prefix) && isOurs(options, pull)));
+    for (const { updated_at: at } of page) newest = Math.max(newest, Date.parse(at));
+    const oldest = Date.parse(page.at(-1)?.updated_at ?? '');
+    // Of the very second that was newest, some may not have been there yet.
+    if (!(oldest >= from) || (goesOn && oldest < memory.newest)) break;
   }
   // Kept only when all of it is read: half of a listing must not pass for a whole one.
+  if (!goesOn) memory.closed.clear();
   for (const pull of read) memory.closed.set(pull.number, pull);
-  memory.since = Math.min(from, memory.since ?? from);
+  for (const [number, { closed_at: closedAt, updated_at: updatedAt }] of memory.closed) {
+    if (Date.parse(closedAt ?? updatedAt) < from) memory.closed.delete(number);
+  }
+  for (const key of memory.closers.keys()) {
+    if (!memory.closed.has(Number(key.split(' ', 1)[0]))) memory.closers.delete(key);
+  }
+  memory.complete = { prefix, since: from };
+  memory.newest = newest;
 }
 
 async function* pages(

@@ -10,7 +10,7 @@ import { packageFileName } from '../../report/repository.ts';
 import { newestAttempts, startBuilds } from './attempts.ts';
 import type { ConductorContext } from './context.ts';
 import { proposalProblem } from './problems.ts';
-import { type RecipeFile, recipeProblem } from './recipes.ts';
+import { type RecipeFile, type RecipeSurroundings, recipeProblem } from './recipes.ts';
 import type { World } from './world.ts';
 
 const nothing: readonly Artifact[] = [];
@@ -159,7 +159,7 @@ async function mainNeeds(context: ConductorContext, world: World): Promise<reado
       const why = `main has ${name} ${version}-r${epoch}, the repository does not`;
       const urgency = context.book.get('decision', name)?.value.urgency ?? 'normal';
       try {
-        const need = await needOf(world, file, target, { purpose: 'main', commit: world.tree, urgency, why });
+        const need = await needOf(world.tree, file, target, { purpose: 'main', commit: world.tree, urgency, why });
         if (need !== undefined) needs.push(need);
       } catch (thrown) {
         world.problems.set(`recipe/${name}`, { ...recipeProblem(file.path, thrown), name });
@@ -183,13 +183,15 @@ async function proposalNeeds(
     });
   }
   const time = await world.reader.timeOf(proposal.head);
+  // Files beside a recipe and pipelines as the branch has them: what is merged is what was built.
+  const around = await world.reader.around(proposal.head);
   for (const change of proposal.changes) {
     const file = await world.reader.readOne(proposal.head, change.path);
     if (file === undefined || 'area' in file) throw unreadable(proposal, change.path, file);
     const { version, epoch } = file.recipe.package;
     for (const target of context.settings.targets) {
       if (world.isPublished(target, change.package, `${version}-r${epoch}`)) continue;
-      const need = await needOf(world, file, target, {
+      const need = await needOf(around, file, target, {
         purpose: proposal.number,
         commit: { commit: proposal.head, time },
         urgency: proposal.fixes.length > 0 ? 'security' : 'normal',
@@ -214,14 +216,14 @@ function unreadable(proposal: Proposal, path: string, problem: Problem | undefin
 
 /** Undefined where the recipe is not for the target. Throws what is wrong with it. */
 async function needOf(
-  world: World,
+  around: RecipeSurroundings,
   file: RecipeFile,
   target: TargetName,
   facts: Pick<BuildNeed, 'purpose' | 'urgency' | 'why'> & {
     readonly commit: { readonly commit: string; readonly time: number };
   },
 ): Promise<BuildNeed | undefined> {
-  const resolved = world.tree.resolve(file, target);
+  const resolved = around.resolve(file, target);
   if (!isForTarget(resolved, target)) return undefined;
   const { purpose, urgency, why, commit } = facts;
   return {
@@ -229,8 +231,8 @@ async function needOf(
     target,
     resolved,
     recipe: { path: file.path, text: file.text },
-    pipelines: world.tree.pipelinesOf(file),
-    files: await world.tree.filesOf(file),
+    pipelines: around.pipelinesOf(file),
+    files: await around.filesOf(file),
     commit: commit.commit,
     sourceDateEpoch: commit.time,
     urgency,

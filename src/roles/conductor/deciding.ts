@@ -1,4 +1,5 @@
 import { decide } from '../../decide/decide.ts';
+import type { PastUpdate } from '../../decide/past-updates.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import { RegrowError } from '../../errors.ts';
 import type { Decision } from '../../model/decision.ts';
@@ -32,7 +33,7 @@ export function createDecider(context: ConductorContext): Decide {
   function decideOne(
     name: string,
     world: World,
-    proposals: readonly Proposal[],
+    { proposals, history }: Past,
     advisories: AdvisoryIndex,
   ): Decision | undefined {
     const file = world.tree.recipes.get(name);
@@ -44,7 +45,8 @@ export function createDecider(context: ConductorContext): Decide {
     const ends = proposals
       .map(({ number, state, version, closedAt }) => `${number} ${state} ${version} ${closedAt}`)
       .join();
-    const from = [file, observation, failure, ends, advisories];
+    const before = history.map(({ version, at }) => `${version} ${at}`).join();
+    const from = [file, observation, failure, ends, before, advisories];
     const now = clock.now();
     const known = made.get(name);
     // What waits for a time is looked at again each round; so is everything once in a while.
@@ -59,7 +61,7 @@ export function createDecider(context: ConductorContext): Decide {
       advisories,
       proposals,
       policy: settings.policy,
-      history: [],
+      history,
       now,
     });
     made.set(name, { from, at: now.getTime(), decision });
@@ -67,17 +69,12 @@ export function createDecider(context: ConductorContext): Decide {
   }
 
   return async (world, advisories) => {
-    const proposals = new Map<string, Proposal[]>();
-    for (const proposal of world.proposals) {
-      const others = proposals.get(proposal.package);
-      if (others === undefined) proposals.set(proposal.package, [proposal]);
-      else others.push(proposal);
-    }
+    const pasts = pastOf(context, world);
     const decisions: Decision[] = [];
     for (const [name, file] of world.tree.recipes) {
       try {
         const before = made.get(name)?.decision;
-        const decision = decideOne(name, world, proposals.get(name) ?? [], advisories);
+        const decision = decideOne(name, world, pasts.get(name) ?? noPast, advisories);
         if (decision === undefined) continue;
         decisions.push(decision);
         if (decision === before) continue;
@@ -92,6 +89,40 @@ export function createDecider(context: ConductorContext): Decide {
     await forgetGone(context, world, made);
     return decisions;
   };
+}
+
+/** What was proposed for one package before. */
+interface Past {
+  readonly proposals: Proposal[];
+  readonly history: PastUpdate[];
+}
+
+const noPast: Past = { proposals: [], history: [] };
+
+/**
+ * The forge tells of those that are open or ended lately. The ledger knows the older ones: what a person closed holds its
+ * version for as long as there is no other.
+ */
+function pastOf({ book }: ConductorContext, world: World): ReadonlyMap<string, Past> {
+  const pasts = new Map<string, Past>();
+  const of = (name: string): Past => {
+    const past = pasts.get(name) ?? { proposals: [], history: [] };
+    pasts.set(name, past);
+    return past;
+  };
+  const listed = new Set<number>();
+  for (const proposal of world.proposals) {
+    listed.add(proposal.number);
+    of(proposal.package).proposals.push(proposal);
+  }
+  for (const { value: proposal } of book.all('proposal')) {
+    // One that was open when it was last seen has ended since, nobody saw how.
+    if (listed.has(proposal.number) || proposal.state === 'open') continue;
+    const { proposals, history } = of(proposal.package);
+    if (proposal.closedBy !== undefined) proposals.push(proposal);
+    else history.push({ version: proposal.version, at: proposal.closedAt ?? proposal.openedAt });
+  }
+  return pasts;
 }
 
 /** Decisions about packages that git no longer has. One whose recipe cannot be read just now keeps its own. */

@@ -1,21 +1,22 @@
 import { bumpEpoch } from '../../bump/edit-recipe.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
-import { RegrowError } from '../../errors.ts';
+import type { RegrowError } from '../../errors.ts';
 import { compareApkVersions } from '../../model/apk-version.ts';
 import type { Artifact } from '../../model/artifact.ts';
-import type { Purpose } from '../../model/plan.ts';
+import type { Purpose, Wait } from '../../model/plan.ts';
 import type { Change, Proposal } from '../../model/proposal.ts';
 import { parseRecipe } from '../../model/recipe/recipe.ts';
 import type { PlannedBuild } from '../../plan/build-plan.ts';
 import { followers } from '../../plan/followers.ts';
 import { notOurs } from '../../propose/commit.ts';
 import { extendProposal } from '../../propose/extend.ts';
-import { type BuildReport, reportBuild, reportProposal } from '../../propose/report-build.ts';
+import { type BuildReport, reportBuilds, reportProposal } from '../../propose/report-build.ts';
 import { isBuilt, type PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { type Judgement, judgeProposal } from './judging.ts';
 import { proposalProblem } from './problems.ts';
-import { makeProposal, proposalFindings } from './proposing.ts';
+import { proposalFindings, remakeProposal } from './proposing.ts';
+import { unlessRefused } from './resting.ts';
 import type { World } from './world.ts';
 
 /** Milliseconds for looking the sources of one update up again. */
@@ -61,6 +62,11 @@ async function followProposal(
     await context.forge.close(proposal.number, `main has ${proposal.package} at ${proposal.version} or newer.`);
     return true;
   }
+  // Main changed a recipe that it changes: it would not merge, or merge into something that nobody built.
+  const paths = proposal.changes.map((change) => change.path);
+  if (theirs === undefined && (await world.reader.differs(proposal.base, world.tree.commit, paths))) {
+    if (await remake(context, world, proposal)) return true;
+  }
   await showBuilds(context, proposal, plan);
   if (theirs === undefined && isBuilt(plan) && (await follow(context, world, proposal, plan))) return true;
   const versions = new Map(proposal.changes.map((change) => [change.package, change.to]));
@@ -69,15 +75,18 @@ async function followProposal(
   await showJudgement(context, proposal, plan, judgement);
   // What someone else put on the branch is built and judged like ours, and merged by people alone.
   if (judgement.state !== 'green' || !context.settings.mergeGreen || theirs !== undefined) return false;
-  try {
+  return unlessRefused(context, world, proposal, 'merge', async () => {
     await context.forge.merge(proposal.number, proposal.head);
-  } catch (thrown) {
-    if (!(thrown instanceof RegrowError) || thrown.code !== 'forge.conflict') throw thrown;
-    // Main changed the same recipe meanwhile: the same update is made again, on what main has now.
-    const signal = AbortSignal.timeout(remakePatience);
-    return makeProposal(context, world, { name: proposal.package, version: proposal.version, signal });
-  }
-  return true;
+    return true;
+  });
+}
+
+/** The same update on what main has now; dependents follow again when it is built. Says whether the branch moved. */
+function remake(context: ConductorContext, world: World, proposal: Proposal): Promise<boolean> {
+  return unlessRefused(context, world, proposal, 'remake', async () => {
+    const made = await remakeProposal(context, world, proposal, AbortSignal.timeout(remakePatience));
+    return made !== undefined && made.head !== proposal.head;
+  });
 }
 
 /** Why the branch is not ours to move; looked up once for each commit that it is at. */
@@ -110,7 +119,7 @@ function isObsolete(world: World, proposal: Proposal): boolean {
   );
 }
 
-/** Raises the epochs of packages that would lose a shared object, in the same proposal. */
+/** Raises the epochs of packages that would lose a shared object, in the same proposal. Says whether the branch moved. */
 async function follow(
   context: ConductorContext,
   world: World,
@@ -144,13 +153,17 @@ async function follow(
     });
   }
   if (changes.length === 0) return false;
-  const names = changes.map((change) => change.package).join(', ');
-  await extendProposal({ forge: context.forge }, proposal, {
-    files,
-    changes,
-    because: `${names} link against a shared object that ${proposal.package} ${proposal.version} no longer has`,
+  // The branch has to stand on the recipes that are edited, or they would not merge.
+  const paths = changes.map((change) => change.path);
+  if (await world.reader.differs(proposal.base, world.tree.commit, paths)) {
+    if (await remake(context, world, proposal)) return true;
+  }
+  return unlessRefused(context, world, proposal, 'extend', async () => {
+    const names = changes.map((change) => change.package).join(', ');
+    const because = `${names} link against a shared object that ${proposal.package} ${proposal.version} no longer has`;
+    const extended = await extendProposal({ forge: context.forge }, proposal, { files, changes, because });
+    return extended.head !== proposal.head;
   });
-  return true;
 }
 
 function logUrl(context: ConductorContext, build: PlannedBuild): string | undefined {
@@ -166,38 +179,41 @@ async function sayOnce(context: ConductorContext, key: string, value: string, sa
 }
 
 async function showBuilds(context: ConductorContext, proposal: Proposal, plan: PurposePlan): Promise<void> {
+  const { book, forge } = context;
   const { number, branch, head: commit } = proposal;
-  const show = async (report: BuildReport) => {
-    const key = `shown/${number}/${commit}/${report.package}/${report.target}`;
-    await sayOnce(context, key, `${report.state} ${report.text}`, () => reportBuild({ forge: context.forge }, report));
+  const builds = [...plan.builds.map((build) => reportOf(context, build)), ...plan.waits.map(reportOfWait)];
+  const news = builds.flatMap((build) => {
+    const key = `shown/${number}/${commit}/${build.package}/${build.target}`;
+    const said = `${build.state} ${build.text}`;
+    return book.get('cursor', key)?.value.cursor === said ? [] : [{ build, key, said }];
+  });
+  if (news.length === 0) return;
+  await reportBuilds({ forge }, { number, branch, commit, builds, news: news.map(({ build }) => build) });
+  for (const { key, said } of news) await book.put('cursor', key, { cursor: said });
+}
+
+function reportOf(context: ConductorContext, build: PlannedBuild): BuildReport {
+  const { attempt, need } = build;
+  const state = attempt?.state ?? 'queued';
+  const failure = attempt?.result?.failure;
+  const text = {
+    queued: `queued${attempt !== undefined && attempt.attempt > 1 ? `, attempt ${attempt.attempt}` : ''}`,
+    passed: `${attempt?.result?.artifacts.length ?? 0} packages, ${testsText(attempt?.result?.tests ?? [])}`,
+    failed: failure?.message ?? 'failed',
+  }[state];
+  return {
+    package: need.resolved.name,
+    target: need.target,
+    state: state === 'queued' ? 'running' : state,
+    text,
+    url: state === 'queued' ? undefined : logUrl(context, build),
+    failure,
   };
-  for (const build of plan.builds) {
-    const { attempt, need } = build;
-    const state = attempt?.state ?? 'queued';
-    const failure = attempt?.result?.failure;
-    const url = logUrl(context, build);
-    const text = {
-      queued: `queued${attempt !== undefined && attempt.attempt > 1 ? `, attempt ${attempt.attempt}` : ''}`,
-      passed: `${attempt?.result?.artifacts.length ?? 0} packages, ${testsText(attempt?.result?.tests ?? [])}`,
-      failed: failure?.message ?? 'failed',
-    }[state];
-    await show({
-      number,
-      branch,
-      commit,
-      package: need.resolved.name,
-      target: need.target,
-      state: state === 'queued' ? 'running' : state,
-      text,
-      ...(url === undefined || state === 'queued' ? {} : { url }),
-      ...(failure === undefined ? {} : { failure }),
-    });
-  }
-  for (const wait of plan.waits) {
-    const { package: name, target, because } = wait;
-    const state = wait.reason === 'refused' || wait.reason === 'environment-unsatisfiable' ? 'failed' : 'waiting';
-    await show({ number, branch, commit, package: name, target, state, text: because });
-  }
+}
+
+function reportOfWait({ package: name, target, because, reason }: Wait): BuildReport {
+  const hopeless = reason === 'refused' || reason === 'environment-unsatisfiable';
+  return { package: name, target, state: hopeless ? 'failed' : 'waiting', text: because };
 }
 
 function testsText(tests: readonly { readonly outcome: string }[]): string {

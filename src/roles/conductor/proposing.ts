@@ -86,7 +86,7 @@ export async function startProposals(
     const version = `${to.version}-r${to.epoch}`;
     if (open.has(`${name} ${version}`)) continue;
     wanted.add(proposeProblem(name));
-    if (isResting(context, name, version)) continue;
+    if (isResting(context, name, refusalOf(version, world.tree.recipes.get(name)))) continue;
     const effect = `propose-${name}-${version}`;
     await ensureJob(context, 'propose', effect, (attempt) => ({ package: name, version, attempt }), urgency);
   }
@@ -101,53 +101,39 @@ function proposeProblem(name: string): string {
   return `propose/${name}`;
 }
 
-/** Whether this very version was refused, and asking again now would give the same answer. */
-function isResting({ book, clock }: ConductorContext, name: string, version: string): boolean {
+/** What was refused: another version, and the same one on another recipe, is another thing. */
+function refusalOf(version: string, file: RecipeFile | undefined): string {
+  return `${version} ${file?.blob ?? ''}`;
+}
+
+/** Whether this very thing was refused, and asking again now would give the same answer. */
+function isResting({ book, clock }: ConductorContext, name: string, refusal: string): boolean {
   const row = book.get('cursor', `refused/${name}`);
   const problem = book.get('problem', proposeProblem(name))?.value;
-  if (row === undefined || problem === undefined || row.value.cursor !== version) return false;
+  if (row === undefined || problem === undefined || row.value.cursor !== refusal) return false;
   // What is wrong with the recipe changes with the recipe alone; what others refuse may be there after a while.
   return problem.code.startsWith('recipe.') || clock.now().getTime() - Date.parse(row.at) < refusedRest;
+}
+
+/** One update that is to be proposed. */
+interface Wanted {
+  readonly name: string;
+  /** Full version with epoch. */
+  readonly version: string;
+  readonly signal: AbortSignal;
 }
 
 /**
  * Makes the proposal of one bump, when it is still what was decided: looks every source up, edits the recipe by position, and
  * shows it on the forge. Says whether there is something new to look at.
  */
-export async function makeProposal(
-  context: ConductorContext,
-  world: World,
-  { name, version, signal }: { readonly name: string; readonly version: string; readonly signal: AbortSignal },
-): Promise<boolean> {
-  const { book, forge } = context;
-  const decision = book.get('decision', name)?.value;
+export async function makeProposal(context: ConductorContext, world: World, wanted: Wanted): Promise<boolean> {
+  const { book } = context;
+  const { name, version } = wanted;
   const file = world.tree.recipes.get(name);
-  if (decision?.action !== 'bump' || decision.to === undefined || file === undefined) return false;
-  if (`${decision.to.version}-r${decision.to.epoch}` !== version) return false;
+  if (file === undefined) return false;
   try {
-    const { text } = await pinVersion(context, file, decision.to.version, signal);
-    const change: Change = {
-      package: name,
-      path: file.path,
-      from: `${decision.from.version}-r${decision.from.epoch}`,
-      to: version,
-      why: decision.because,
-    };
-    await propose(
-      { forge, isMerged: (commit) => context.repository.contains(world.tree.commit, commit) },
-      {
-        package: name,
-        version,
-        base: world.tree.commit,
-        files: [{ path: file.path, text }],
-        changes: [change],
-        because: decision.because,
-        urgency: decision.urgency,
-        fixes: decision.fixes,
-        evidence: decision.evidence,
-        ...linksOf(decision),
-      },
-    );
+    if ((await showUpdate(context, world, wanted)) === undefined) return false;
     await book.remove('problem', proposeProblem(name));
     return true;
   } catch (thrown) {
@@ -158,10 +144,62 @@ export async function makeProposal(
     if (error.retry !== 'never') throw error;
     if (error.code !== 'forge.conflict') {
       await book.remove('cursor', `refused/${name}`);
-      await book.put('cursor', `refused/${name}`, { cursor: version });
+      await book.put('cursor', `refused/${name}`, { cursor: refusalOf(version, file) });
     }
     return false;
   }
+}
+
+/**
+ * Makes an open proposal again on what main has now, without the recipes that extended it. Undefined where the update is no
+ * longer what was decided. Throws what keeps it from being made.
+ */
+export function remakeProposal(
+  context: ConductorContext,
+  world: World,
+  proposal: Proposal,
+  signal: AbortSignal,
+): Promise<Proposal | undefined> {
+  const { package: name, version } = proposal;
+  return showUpdate(context, world, { name, version, signal }, true);
+}
+
+/** Undefined where it is not what was decided. */
+async function showUpdate(
+  context: ConductorContext,
+  world: World,
+  { name, version, signal }: Wanted,
+  afresh = false,
+): Promise<Proposal | undefined> {
+  const { book, forge, repository } = context;
+  const decision = book.get('decision', name)?.value;
+  const file = world.tree.recipes.get(name);
+  if (decision?.action !== 'bump' || decision.to === undefined || file === undefined) return undefined;
+  if (`${decision.to.version}-r${decision.to.epoch}` !== version) return undefined;
+  const { text } = await pinVersion(context, file, decision.to.version, signal);
+  const change: Change = {
+    package: name,
+    path: file.path,
+    from: `${decision.from.version}-r${decision.from.epoch}`,
+    to: version,
+    why: decision.because,
+  };
+  return propose(
+    { forge, isMerged: (commit) => repository.contains(world.tree.commit, commit) },
+    {
+      package: name,
+      version,
+      base: world.tree.commit,
+      files: [{ path: file.path, text }],
+      changes: [change],
+      because: decision.because,
+      urgency: decision.urgency,
+      fixes: decision.fixes,
+      evidence: decision.evidence,
+      afresh,
+      ...linksOf(decision),
+    },
+  );
 }
 
 async function recordRefusal(

@@ -17,15 +17,8 @@ export interface RecipeFile {
   readonly recipe: Recipe;
 }
 
-/** The recipes of one commit, and what they need. */
-export interface RecipeTree {
-  readonly commit: string;
-  /** Committer time, seconds since 1970. */
-  readonly time: number;
-  readonly recipes: ReadonlyMap<string, RecipeFile>;
-  readonly problems: ReadonlyMap<string, Problem>;
-  /** Paths and texts of image definitions. */
-  readonly images: readonly { readonly path: string; readonly text: string }[];
+/** What the recipes of one commit find beside themselves there. */
+export interface RecipeSurroundings {
   resolve(file: RecipeFile, target: TargetName): ResolvedRecipe;
   /** Texts of the pipelines that a recipe uses, by name. */
   pipelinesOf(file: RecipeFile): Readonly<Record<string, string>>;
@@ -33,6 +26,26 @@ export interface RecipeTree {
   filesOf(file: RecipeFile): Promise<Readonly<Record<string, string>>>;
 }
 
+/** The recipes of one commit, and what they need. */
+export interface RecipeTree extends RecipeSurroundings {
+  readonly commit: string;
+  /** Committer time, seconds since 1970. */
+  readonly time: number;
+  readonly recipes: ReadonlyMap<string, RecipeFile>;
+  readonly problems: ReadonlyMap<string, Problem>;
+  /** Paths and texts of image definitions. */
+  readonly images: readonly { readonly path: string; readonly text: string }[];
+}
+
+/** The pipelines of a commit: the distribution's own before regrow's. */
+interface Library {
+  readonly key: string;
+  readonly texts: ReadonlyMap<string, string>;
+  readonly pipelines: PipelineLibrary;
+}
+
+/** Listings of commits that are kept: a round looks at a proposal's head for every recipe that it changes. */
+const keptListings = 32;
 const decoder = new TextDecoder();
 
 /** Reads recipe trees; what did not change since the last one (by blob) is neither read nor parsed nor resolved again. */
@@ -43,9 +56,11 @@ export function createRecipeReader(context: ConductorContext) {
   const texts = new Map<string, string>();
   const parsed = new Map<string, RecipeFile | Problem>();
   const resolved = new Map<string, ResolvedRecipe>();
-  let library:
-    | { readonly key: string; readonly texts: ReadonlyMap<string, string>; readonly pipelines: PipelineLibrary }
-    | undefined;
+  const libraries = new Map<string, Library>();
+  const listings = new Map<string, Promise<ReadonlyMap<string, GitFile>>>();
+  const beside = new Map<string, readonly GitFile[]>();
+  const around = new Map<string, RecipeSurroundings>();
+  const differences = new Map<string, boolean>();
   // What a commit holds never changes; of an open proposal it is asked again with every round.
   const others = new Map<string, RecipeFile | Problem | undefined>();
   const times = new Map<string, number>();
@@ -54,7 +69,83 @@ export function createRecipeReader(context: ConductorContext) {
   /** A daemon that runs for months would otherwise remember every version of every recipe. */
   function forgetOld(files: number): void {
     const most = 4 * files + 1000;
-    for (const memory of [texts, parsed, resolved, others, times]) if (memory.size > most) memory.clear();
+    const memories = [texts, parsed, resolved, others, times, libraries, beside, around, differences];
+    for (const memory of memories) if (memory.size > most) memory.clear();
+  }
+
+  /** Every file of a commit by path. */
+  function list(commit: string): Promise<ReadonlyMap<string, GitFile>> {
+    const known = listings.get(commit);
+    if (known !== undefined) {
+      // Last in, last out.
+      listings.delete(commit);
+      listings.set(commit, known);
+      return known;
+    }
+    const listing = repository.files(commit).then((files) => new Map(files.map((file) => [file.path, file])));
+    listings.set(commit, listing);
+    listing.catch(() => listings.delete(commit));
+    for (const oldest of listings.keys()) {
+      if (listings.size <= keptListings) break;
+      listings.delete(oldest);
+    }
+    return listing;
+  }
+
+  const isYaml = (path: string) => /\.ya?ml$/.test(path) && !path.split('/').at(-1)?.startsWith('.');
+
+  async function readLibrary(files: Iterable<GitFile>): Promise<Library> {
+    const folder = `${root}pipelines/`;
+    const found = [...files].filter(({ path }) => isYaml(path) && path.startsWith(folder));
+    const key = digestOf(found.map(({ path, blob }) => [path, blob]));
+    const known = libraries.get(key);
+    if (known !== undefined) return known;
+    await readTexts(found);
+    const own = found.map(({ path, blob }) => {
+      return [path.slice(folder.length).replace(/\.ya?ml$/, ''), texts.get(blob) ?? ''] as const;
+    });
+    const all = new Map([...builtinPipelines, ...own]);
+    const library = { key, texts: all, pipelines: createPipelineLibrary(all) };
+    libraries.set(key, library);
+    return library;
+  }
+
+  function surroundings(commit: string, library: Library): RecipeSurroundings {
+    const { pipelines, texts: pipelineTexts } = library;
+    return {
+      resolve(file, target) {
+        const key = `${library.key} ${target} ${file.blob}`;
+        const known = resolved.get(key);
+        if (known !== undefined) return known;
+        const value = resolveRecipe(file.recipe, { target: parseTarget(target), pipelines, file: file.path });
+        resolved.set(key, value);
+        return value;
+      },
+      pipelinesOf(file) {
+        const names = usedPipelines(file.recipe, pipelines);
+        return Object.fromEntries(
+          names.flatMap((name) => {
+            const text = pipelineTexts.get(name);
+            return text === undefined ? [] : [[name, text]];
+          }),
+        );
+      },
+      async filesOf(file) {
+        const folder = file.path.replace(/\.ya?ml$/, '/');
+        const key = `${commit} ${folder}`;
+        const found =
+          beside.get(key) ?? [...(await list(commit)).values()].filter(({ path }) => path.startsWith(folder));
+        beside.set(key, found);
+        if (found.length === 0) return {};
+        const contents = await repository.read(found.map(({ blob }) => blob));
+        return Object.fromEntries(
+          found.map(({ path, blob }) => [
+            path.slice(folder.length),
+            Buffer.from(contents.get(blob) ?? []).toString('base64'),
+          ]),
+        );
+      },
+    };
   }
 
   async function readTexts(files: readonly GitFile[]): Promise<void> {
@@ -84,27 +175,14 @@ export function createRecipeReader(context: ConductorContext) {
     async read(commit: string): Promise<RecipeTree> {
       if (last?.commit === commit) return last;
       const { time } = await repository.commit(commit);
-      const files = await repository.files(commit);
+      const files = [...(await list(commit)).values()];
       forgetOld(files.length);
-      const isYaml = (path: string) => /\.ya?ml$/.test(path) && !path.split('/').at(-1)?.startsWith('.');
       const recipeFiles = files.filter(
         ({ path }) => isYaml(path) && path.startsWith(root) && !path.slice(root.length).includes('/'),
       );
-      const pipelineFiles = files.filter(({ path }) => isYaml(path) && path.startsWith(`${root}pipelines/`));
       const imageFiles = files.filter(({ path }) => isYaml(path) && path.startsWith(images));
-      await readTexts([...recipeFiles, ...pipelineFiles, ...imageFiles]);
-
-      const pipelineKey = digestOf(pipelineFiles.map(({ path, blob }) => [path, blob]));
-      if (library?.key !== pipelineKey) {
-        const own = pipelineFiles.map(({ path, blob }) => {
-          const name = path.slice(`${root}pipelines/`.length).replace(/\.ya?ml$/, '');
-          return [name, texts.get(blob) ?? ''] as const;
-        });
-        const all = new Map([...builtinPipelines, ...own]);
-        library = { key: pipelineKey, texts: all, pipelines: createPipelineLibrary(all) };
-        resolved.clear();
-      }
-      const { pipelines, texts: pipelineTexts } = library;
+      await readTexts([...recipeFiles, ...imageFiles]);
+      const library = await readLibrary(files);
 
       const recipes = new Map<string, RecipeFile>();
       const problems = new Map<string, Problem>();
@@ -136,35 +214,7 @@ export function createRecipeReader(context: ConductorContext) {
         recipes,
         problems,
         images: imageFiles.map(({ path, blob }) => ({ path, text: texts.get(blob) ?? '' })),
-        resolve(file, target) {
-          const key = `${target} ${file.blob}`;
-          const known = resolved.get(key);
-          if (known !== undefined) return known;
-          const value = resolveRecipe(file.recipe, { target: parseTarget(target), pipelines, file: file.path });
-          resolved.set(key, value);
-          return value;
-        },
-        pipelinesOf(file) {
-          const names = usedPipelines(file.recipe, pipelines);
-          return Object.fromEntries(
-            names.flatMap((name) => {
-              const text = pipelineTexts.get(name);
-              return text === undefined ? [] : [[name, text]];
-            }),
-          );
-        },
-        async filesOf(file) {
-          const folder = file.path.replace(/\.ya?ml$/, '/');
-          const beside = files.filter(({ path }) => path.startsWith(folder));
-          if (beside.length === 0) return {};
-          const contents = await repository.read(beside.map(({ blob }) => blob));
-          return Object.fromEntries(
-            beside.map(({ path, blob }) => [
-              path.slice(folder.length),
-              Buffer.from(contents.get(blob) ?? []).toString('base64'),
-            ]),
-          );
-        },
+        ...surroundings(commit, library),
       };
       return last;
     },
@@ -173,11 +223,32 @@ export function createRecipeReader(context: ConductorContext) {
     async readOne(commit: string, path: string): Promise<RecipeFile | Problem | undefined> {
       const key = `${commit} ${path}`;
       if (others.has(key)) return others.get(key);
-      const file = (await repository.files(commit)).find((one) => one.path === path);
+      const file = (await list(commit)).get(path);
       if (file !== undefined) await readTexts([file]);
       const one = file === undefined ? undefined : parse(file);
       others.set(key, one);
       return one;
+    },
+
+    /** What recipes of another commit, a proposal's, find beside themselves: it may change those files too. */
+    async around(commit: string): Promise<RecipeSurroundings> {
+      const known = around.get(commit);
+      if (known !== undefined) return known;
+      const found = surroundings(commit, await readLibrary((await list(commit)).values()));
+      around.set(commit, found);
+      return found;
+    },
+
+    /** Whether one of the files is another one at the second commit than at the first, or is there at one of them alone. */
+    async differs(one: string, other: string, paths: readonly string[]): Promise<boolean> {
+      if (one === other || paths.length === 0) return false;
+      const key = `${one} ${other} ${digestOf(paths)}`;
+      const known = differences.get(key);
+      if (known !== undefined) return known;
+      const [before, after] = [await list(one), await list(other)];
+      const found = paths.some((path) => before.get(path)?.blob !== after.get(path)?.blob);
+      differences.set(key, found);
+      return found;
     },
 
     /** Committer time of a commit, seconds since 1970. */

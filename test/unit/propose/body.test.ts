@@ -1,14 +1,15 @@
+import { brotliCompressSync } from 'node:zlib';
 import { array, assert, constantFrom, property, record, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../src/model/decision.ts';
-import { type BodyData, parseBody, printBody } from '../../../src/propose/body.ts';
+import { type BodyData, buildsTable, parseBody, printBody } from '../../../src/propose/body.ts';
 import { branchOf, packageOfBranch } from '../../../src/propose/branch.ts';
 import { linksOf } from '../../../src/propose/links.ts';
 import { toProposal } from '../../../src/propose/proposals.ts';
 import { parseTitle, titleOf } from '../../../src/propose/title.ts';
 
 const data: BodyData = {
-  schema: 1,
+  schema: 2,
   package: 'jq',
   version: '1.8.2-r0',
   base: 'b'.repeat(40),
@@ -26,13 +27,28 @@ const data: BodyData = {
   release: 'https://github.com/jqlang/jq/releases/tag/jq-1.8.2',
   compare: 'https://github.com/jqlang/jq/compare/jq-1.8.1...jq-1.8.2',
   changes: [{ package: 'jq', path: 'jq.yaml', from: '1.8.1-r2', to: '1.8.2-r0', why: 'newer' }],
-  builds: [{ package: 'jq', target: 'x86_64-gnu', state: 'passed', text: '3 packages, 2 tested' }],
 };
+const builds = [{ package: 'jq', target: 'x86_64-gnu', state: 'passed', text: '3 packages, 2 tested' }] as const;
+
+/** Names and versions that have little in common, as real ones do. */
+const dependents = (count: number, why: string) =>
+  Array.from({ length: count }, (_, index) => {
+    const mixed = ((index * 2_654_435_761) >>> 0).toString(36);
+    const name = `package-${mixed}`;
+    const version = `${index % 17}.${index % 97}.${index % 31}`;
+    return {
+      package: name,
+      path: index % 100 === 0 ? `elsewhere/${name}.yml` : `${name}.yaml`,
+      from: `${version}-r${index % 5}`,
+      to: index % 50 === 0 ? `${version}.1-r0` : `${version}-r${(index % 5) + 1}`,
+      why,
+    };
+  });
 
 describe('the body of a pull request', () => {
   it('says to people what, why, where from, what changes and how the builds are', () => {
-    const body = printBody(data);
-    const [shown = ''] = body.split('<!--');
+    const body = printBody(data, buildsTable(builds));
+    const shown = body.slice(0, body.indexOf('<!-- regrow:update'));
     expect(shown).toMatchInlineSnapshot(`
       "**jq** goes from <code>1.8.1-r2</code> to <code>1.8.2-r0</code>: upstream released 1.8.2; the recipe has 1.8.1.
 
@@ -52,9 +68,11 @@ describe('the body of a pull request', () => {
 
       ### Builds
 
+      <!-- regrow:builds -->
       | Package | Target | State |  |
       | --- | --- | --- | --- |
       | jq | x86&#95;64-gnu | passed | 3 packages, 2 tested |
+      <!-- /regrow:builds -->
 
       ---
 
@@ -96,25 +114,36 @@ describe('the body of a pull request', () => {
         const body = printBody(written);
         expect(parseBody(body)).toEqual(written);
         const [shown = ''] = body.split('<!-- regrow:update');
-        expect(shown).not.toMatch(/@team|(?<!&)#\d|<script|<!--/);
+        expect(shown).not.toMatch(/@team|(?<!&)#\d|<script|<!--(?! \/?regrow:builds -->)/);
       }),
     );
   });
 
   it('fits into what GitHub takes, with the dependents of a large library', () => {
     const why = 'libssl.so.3, libcrypto.so.3 go away with openssl 4.0.0-r0 and so do the engines that were beside them';
-    const changes = Array.from({ length: 300 }, (_, index) => ({
-      ...data.changes[0],
-      package: `package-${index}`,
-      path: `package-${index}.yaml`,
-      from: '1.0-r0',
-      to: '1.0-r1',
-      why,
+    const changes = dependents(2000, why);
+    const lines = changes.map(({ package: name }, index) => ({
+      package: name,
+      target: 'x86_64-gnu',
+      state: index === 1999 ? ('failed' as const) : ('passed' as const),
+      text: 'a sentence about it that is not short at all, and goes on for a while',
+      url: `https://regrow.example/v1/builds/${'a'.repeat(64)}/log`,
     }));
-    const body = printBody({ ...data, changes });
+    const body = printBody({ ...data, changes }, buildsTable(lines));
     expect(body.length).toBeLessThanOrEqual(65_536);
-    expect(parseBody(body)?.changes.map((change) => change.package)).toEqual(changes.map((change) => change.package));
-    expect(body).toContain('and 250 more.');
+    expect(parseBody(body)?.changes).toEqual(changes);
+    expect(body).toContain('and 1950 more.');
+    expect(body).toMatch(/\| package-[^\n]*\[failed\]/);
+  });
+
+  it('is refused with a reason where even that is too much', () => {
+    const changes = dependents(12_000, 'it goes away');
+    expect(() => printBody({ ...data, changes })).toThrow(/12000 recipes are more than/);
+  });
+
+  it('is not read where someone packed more into it than there may be', () => {
+    const bomb = brotliCompressSync(Buffer.alloc(9 * 1024 * 1024)).toString('base64');
+    expect(parseBody(`<!-- regrow:update br:${bomb} -->`)).toBeUndefined();
   });
 
   it('is none of ours where the comment is gone or says something else', () => {

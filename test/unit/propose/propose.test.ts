@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RegrowError } from '../../../src/errors.ts';
 import type { Forge } from '../../../src/ports/forge.ts';
-import { parseBody } from '../../../src/propose/body.ts';
+import { buildsIn } from '../../../src/propose/body.ts';
 import { extendProposal } from '../../../src/propose/extend.ts';
 import { readProposals } from '../../../src/propose/proposals.ts';
 import { propose, type Update } from '../../../src/propose/propose.ts';
-import { reportBuild, reportProposal } from '../../../src/propose/report-build.ts';
+import { type BuildReport, reportBuilds, reportProposal } from '../../../src/propose/report-build.ts';
 import { type BareForge, createBareForge } from '../../support/bare-forge.ts';
 
 let world: BareForge;
@@ -113,6 +113,31 @@ describe('propose', () => {
     expect(await world.read('libtally.yaml', merged)).toBe('version: "2.0.0"\nnote: 1\n');
   });
 
+  it('is made afresh on the newer main, also where its own recipe says the same, and only once', async () => {
+    const first = await extendProposal(world, await propose(world, update()), dependents);
+    const newer = await world.push({ 'count.yaml': 'epoch: 7\n' });
+    expect(await propose(world, update('2.0.0', { base: newer }))).toEqual(first);
+    const again = await propose(world, update('2.0.0', { base: newer, afresh: true }));
+    expect(again).toMatchObject({ number: first.number, base: newer });
+    expect(again.changes).toHaveLength(1);
+    expect(await world.read('count.yaml', again.head)).toBe('epoch: 7\n');
+    expect(await world.contains(again.head, newer)).toBe(true);
+    expect(await propose(world, update('2.0.0', { base: newer, afresh: true }))).toEqual(again);
+  });
+
+  for (const when of ['before', 'after'] as const) {
+    it(`is made afresh the same when it is killed ${when} its commit`, async () => {
+      const first = await extendProposal(world, await propose(world, update()), dependents);
+      const newer = await world.push({ 'count.yaml': 'epoch: 7\n' });
+      const { forge } = dying(world.forge, 1, when);
+      const afresh = update('2.0.0', { base: newer, afresh: true });
+      await expect(propose({ forge }, afresh)).rejects.toMatchObject({ code: 'aborted' });
+      const again = await propose(world, afresh);
+      expect(again).toMatchObject({ number: first.number, base: newer });
+      expect(await world.run('rev-list', '--first-parent', '--count', `${first.head}..${again.head}`)).toBe('1\n');
+    });
+  }
+
   it("never overwrites someone else's commit", async () => {
     const { number } = await propose(world, update());
     const theirs = await world.push({ 'libtally.yaml': 'version: "2.0.0"\nfix: true\n' }, 'regrow/libtally');
@@ -211,65 +236,72 @@ describe('extendProposal', () => {
   });
 });
 
-describe('reportBuild', () => {
-  it('shows the state in the body and on the commit, and a failure with the end of its log', async () => {
-    const { number, branch, head } = await propose(world, update());
-    const report = { number, branch, commit: head, package: 'libtally', target: 'x86_64-gnu' };
-    await reportBuild(world, { ...report, state: 'running', text: 'building' });
-    const failure = {
+describe('reportBuilds', () => {
+  const failed = {
+    package: 'libtally',
+    target: 'x86_64-gnu',
+    state: 'failed',
+    text: 'make failed',
+    url: 'https://regrow.example/log',
+    failure: {
       class: 'package',
       code: 'build.step-failed',
       message: 'make failed',
       step: 'make',
       tail: ['cc tally.c', '```', 'error: @someone'],
-    } as const;
-    await reportBuild(world, {
-      ...report,
-      state: 'failed',
-      text: 'make failed',
-      url: 'https://regrow.example/log',
-      failure: { ...failure, tail: [...failure.tail] },
-    });
+    },
+  } satisfies BuildReport;
+  const running = { package: 'count', target: 'x86_64-gnu', state: 'running', text: 'building' } satisfies BuildReport;
+
+  it('shows states in the body and on the commit, and a failure with the end of its log', async () => {
+    const { number, branch, head: commit } = await propose(world, update());
+    const of = { number, branch, commit };
+    const before = { ...failed, state: 'running', text: 'building', failure: undefined } as const;
+    await reportBuilds(world, { ...of, builds: [before, running], news: [before, running] });
+    await reportBuilds(world, { ...of, builds: [failed, running], news: [failed] });
     const open = await world.forge.find(branch);
-    expect(parseBody(open?.body ?? '')?.builds).toEqual([
-      {
-        package: 'libtally',
-        target: 'x86_64-gnu',
-        state: 'failed',
-        text: 'make failed',
-        url: 'https://regrow.example/log',
-      },
+    expect(
+      buildsIn(open?.body ?? '')
+        .split('\n')
+        .slice(2),
+    ).toEqual([
+      '| libtally | x86&#95;64-gnu | [failed](https://regrow.example/log) | make failed |',
+      '| count | x86&#95;64-gnu | running | building |',
     ]);
     const record = await world.run('cat-file', 'blob', `refs/regrow/proposals/${number}`);
     const { comments } = JSON.parse(record) as { comments: Record<string, string> };
     expect(Object.keys(comments)).toEqual(['build/libtally/x86_64-gnu']);
     expect(comments['build/libtally/x86_64-gnu']).toContain('````text\ncc tally.c\n```\nerror: @someone\n````');
-    expect(await world.run('cat-file', 'blob', `refs/regrow/statuses/${head}`)).toContain('"failure"');
+    expect(await world.run('cat-file', 'blob', `refs/regrow/statuses/${commit}`)).toContain('"failure"');
 
-    const before = await world.run('for-each-ref');
-    await reportBuild(world, {
-      ...report,
-      state: 'failed',
-      text: 'make failed',
-      url: 'https://regrow.example/log',
-      failure: { ...failure, tail: [...failure.tail] },
-    });
-    expect(await world.run('for-each-ref')).toBe(before);
+    const refs = await world.run('for-each-ref');
+    await reportBuilds(world, { ...of, builds: [failed, running], news: [failed] });
+    // What is shown stays when the update is looked at again.
+    await propose(world, update());
+    expect(await world.run('for-each-ref')).toBe(refs);
+  });
+
+  it('writes the body once, however many builds there are', async () => {
+    const { number, branch, head: commit } = await propose(world, update());
+    let updates = 0;
+    const forge: Forge = {
+      ...world.forge,
+      update: (...args) => {
+        updates += 1;
+        return world.forge.update(...args);
+      },
+    };
+    const builds = Array.from({ length: 120 }, (_, index) => ({ ...running, package: `p${index}` }));
+    await reportBuilds({ forge }, { number, branch, commit, builds, news: builds.slice(0, 3) });
+    expect(updates).toBe(1);
+    expect((await forge.find(branch))?.body).toContain('and 70 more.');
   });
 
   it('does not write the build of an older commit into the body', async () => {
-    const { number, branch, head } = await propose(world, update());
+    const { number, branch, head: commit } = await propose(world, update());
     await propose(world, update('2.1.0'));
-    await reportBuild(world, {
-      number,
-      branch,
-      commit: head,
-      package: 'libtally',
-      target: 'x86_64-gnu',
-      state: 'passed',
-      text: 'built',
-    });
-    expect(parseBody((await world.forge.find(branch))?.body ?? '')?.builds).toEqual([]);
+    await reportBuilds(world, { number, branch, commit, builds: [running], news: [running] });
+    expect(buildsIn((await world.forge.find(branch))?.body ?? '')).toBe('None yet.');
   });
 
   it('sets the status that merging waits for', async () => {
