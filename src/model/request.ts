@@ -7,24 +7,30 @@ import { targetNameSchema } from './target.ts';
 
 /** Work that is too large for a queue's payload lies in the object store under `requests/DIGEST.json`; jobs carry the key. */
 
-/** Builds that are to be judged together: all of one proposal, or of one package on main. */
+const judgedBuildSchema = z.strictObject({
+  buildKey: z.string(),
+  attempt: z.number().int(),
+  target: targetNameSchema,
+  package: z.string(),
+  /** Full version. */
+  version: z.string(),
+  /** What the recipe makes for the target, as the recipe itself says; `tested`: it has a test, which has to have passed. */
+  makes: z.array(z.strictObject({ name: z.string(), tested: z.boolean() })),
+});
+
+/** Builds that are to be judged together: all of one proposal, or those on main that need each other. */
 export const verifyRequestSchema = z.strictObject({
   kind: z.literal('verify'),
-  /** The repository's generation when it was asked. */
+  /** 0; when they are judged again because the repository has changed since they were refused, its generation. */
   generation: z.number().int(),
   purpose: purposeSchema,
   /** Origins, for people. */
   packages: z.array(z.string()),
-  builds: z.array(
-    z.strictObject({
-      buildKey: z.string(),
-      attempt: z.number().int(),
-      target: targetNameSchema,
-      package: z.string(),
-      /** Full version. */
-      version: z.string(),
-    }),
-  ),
+  builds: z.array(judgedBuildSchema),
+  /** Builds that appear together with those, and have a verdict already. */
+  beside: z.array(judgedBuildSchema).optional(),
+  /** Version of the set of gates that is to judge. */
+  gateSet: z.number().int().optional(),
   /** Known vulnerabilities of the packages as published now, and as they would be. */
   findings: z.strictObject({ before: z.array(findingSchema), after: z.array(findingSchema) }),
 });

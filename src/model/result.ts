@@ -18,6 +18,20 @@ export const observedResultSchema = z.strictObject({
   source: z.string(),
   observations: z.array(observationSchema),
   cursor: z.strictObject({ etag: z.string().optional(), cursor: z.string().optional() }).optional(),
+  /** Of an advisory feed: which part of which poll this is. */
+  part: z
+    .strictObject({
+      slot: z.number().int(),
+      /** From 0. */
+      number: z.number().int(),
+      /** The cursor that it was read from; absent: from the beginning of the feed. */
+      start: z.string().optional(),
+      /** What answered whole, by the names that its failures have. */
+      answered: z.array(z.string()),
+      /** Whether there is another part, to be read from `cursor`. */
+      more: z.boolean(),
+    })
+    .optional(),
 });
 
 export const builtResultSchema = z.strictObject({
@@ -31,6 +45,17 @@ export const verifiedResultSchema = z.strictObject({
   ...common,
   kind: z.literal('verified'),
   verdicts: z.array(verdictSchema),
+  /** The repository's generation before they were judged; 0 before the first. */
+  generation: z.number().int().optional(),
+});
+
+export const refusalSchema = z.strictObject({
+  /** Origin. */
+  package: z.string(),
+  code: z.string(),
+  message: z.string(),
+  /** Digests of the packages of the origin that were asked to be published, sorted: it is refused while it has these. */
+  digests: z.array(z.string()),
 });
 
 export const publishedResultSchema = z.strictObject({
@@ -38,6 +63,8 @@ export const publishedResultSchema = z.strictObject({
   kind: z.literal('published'),
   generation: generationSchema.optional(),
   failure: buildFailureSchema.optional(),
+  /** What was left out because it can never be published as it is; the rest is published. */
+  refused: z.array(refusalSchema).optional(),
 });
 
 export const imageBuiltResultSchema = z.strictObject({
@@ -70,4 +97,7 @@ export const resultSchema = z.discriminatedUnion('kind', [
 
 export type ObservedResult = z.infer<typeof observedResultSchema>;
 export type ImageBuiltResult = z.infer<typeof imageBuiltResultSchema>;
+export type PublishedResult = z.infer<typeof publishedResultSchema>;
+export type VerifiedResult = z.infer<typeof verifiedResultSchema>;
+export type Refusal = z.infer<typeof refusalSchema>;
 export type Result = z.infer<typeof resultSchema>;

@@ -16,6 +16,8 @@ export const verdictSchema = z.strictObject({
   passed: z.boolean(),
   gates: z.array(gateResultSchema),
   at: z.iso.datetime(),
+  /** Digest of the ids of the known vulnerabilities of the package, before and after, that it was judged with. */
+  findings: z.string().optional(),
 });
 
 export type GateResult = z.infer<typeof gateResultSchema>;

@@ -59,6 +59,19 @@ export interface PublishOptions {
 const defaultKeep = 20;
 const defaultDescription = 'regrow';
 
+/** An addition that can never be published as it is, and why: package.conflict or package.malformed. */
+export interface RefusedAddition {
+  readonly addition: Addition;
+  readonly error: RegrowError;
+}
+
+/** Of what is left when some additions are refused, that which can be published without them. */
+export type Remaining = (
+  published: ReadonlyMap<TargetName, readonly Artifact[]>,
+  left: readonly Artifact[],
+  refused: readonly RefusedAddition[],
+) => readonly Artifact[];
+
 type State = Map<TargetName, readonly Artifact[]>;
 
 function label({ info, target }: Artifact): string {
@@ -90,7 +103,7 @@ function checkToken(token: number, current: CurrentGeneration | undefined): void
  * What is to be added and is not there yet. The same name, version and content is there already: nothing to do. The same
  * name and version with other content: package.conflict, as machines that have the index would refuse the file.
  */
-function missing(add: readonly Addition[], state: State): readonly Addition[] {
+function missing(add: readonly Addition[], state: State, refused: RefusedAddition[]): readonly Addition[] {
   const wanted = new Map<string, Addition>();
   const conflict = (artifact: Artifact, known: Artifact): RegrowError =>
     new RegrowError(
@@ -103,7 +116,10 @@ function missing(add: readonly Addition[], state: State): readonly Addition[] {
     const { name, version } = artifact.info;
     const published = state.get(artifact.target)?.find((other) => isSame(other, name, version));
     const known = published ?? wanted.get(label(artifact))?.artifact;
-    if (known !== undefined && known.checksum !== artifact.checksum) throw conflict(artifact, known);
+    if (known !== undefined && known.checksum !== artifact.checksum) {
+      refused.push({ addition, error: conflict(artifact, known) });
+      continue;
+    }
     if (published === undefined) wanted.set(label(artifact), addition);
   }
   return [...wanted.values()];
@@ -179,13 +195,52 @@ export async function publishGeneration(
   request: PublishTransaction,
   options: PublishOptions = {},
 ): Promise<Generation> {
-  const { objects, clock } = ports;
+  const { generation } = await publishRemaining(ports, request, options, (_published, _left, [first]) => {
+    throw first?.error;
+  });
+  if (generation !== undefined) return generation;
+  throw new RegrowError('internal', 'a publication gave no generation');
+}
+
+/**
+ * As `publishGeneration`, and what can never be published as it is does not keep back the rest: `remaining` says what of it
+ * may go without. No generation when there is none yet and nothing is left to make one of.
+ */
+export async function publishRemaining(
+  ports: PublishPorts,
+  request: PublishTransaction,
+  options: PublishOptions,
+  remaining: Remaining,
+): Promise<{ readonly generation: Generation | undefined; readonly refused: readonly RefusedAddition[] }> {
+  const { objects } = ports;
   const current = await readCurrent(objects);
   checkToken(request.token, current);
   const state = await readState(objects, current);
-  const additions = missing(request.add, state);
-  const added: Artifact[] = [];
-  for (const addition of additions) added.push(await publishPackage(ports, addition));
+  const refused: RefusedAddition[] = [];
+  const signed: Artifact[] = [];
+  for (const addition of missing(request.add, state, refused)) {
+    try {
+      signed.push(await publishPackage(ports, addition));
+    } catch (thrown) {
+      if (!(thrown instanceof RegrowError) || thrown.code !== 'package.malformed') throw thrown;
+      refused.push({ addition, error: thrown });
+    }
+  }
+  if (refused.length === 0)
+    return { generation: await makeGeneration(ports, request, options, { current, state, added: signed }), refused };
+  const added = remaining(state, signed, refused);
+  if (added.length === 0) return { generation: current?.generation, refused };
+  return { generation: await makeGeneration(ports, request, options, { current, state, added }), refused };
+}
+
+/** Writes the indexes that change and moves the pointer to them. */
+async function makeGeneration(
+  ports: PublishPorts,
+  request: PublishTransaction,
+  options: PublishOptions,
+  { current, state, added }: { current: CurrentGeneration | undefined; state: State; added: readonly Artifact[] },
+): Promise<Generation> {
+  const { objects, clock } = ports;
   const removals = request.remove ?? [];
   const targets: Generation['targets'] = { ...current?.generation.targets };
   const appeared: string[] = [];

@@ -1,15 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
 import { openSigner } from '../adapters/signer.ts';
-import { RegrowError } from '../errors.ts';
+import { RegrowError, toRegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
+import type { Artifact } from '../model/artifact.ts';
 import { sha256 } from '../model/canonical.ts';
 import { type ImageCatalogue, type ImagePublication, imageCatalogueSchema } from '../model/publication.ts';
-import type { ImagePublishRequest, ImageRequest } from '../model/request.ts';
+import type { ImagePublishRequest, ImageRequest, PublishRequest } from '../model/request.ts';
+import type { Refusal } from '../model/result.ts';
+import type { TargetName } from '../model/target.ts';
+import { planPublication, tieCandidates } from '../plan/ties.ts';
+import { type Candidate } from '../plan/transaction.ts';
 import type { Clock } from '../ports/clock.ts';
 import { blobKey, type Objects } from '../ports/objects.ts';
 import type { Signer } from '../ports/signer.ts';
-import { type PublishOptions, publishGeneration } from '../publish/generation.ts';
+import { type PublishOptions, publishRemaining, type RefusedAddition, type Remaining } from '../publish/generation.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { finalFailure, readRequest, readResult, report, requestDigest } from './effects.ts';
 import type { RoleHost } from './host.ts';
@@ -23,8 +28,13 @@ export interface PublisherContext {
   readonly options: PublishOptions;
   /** Judges untrusted bytes where no key is: in a child process. */
   readonly verify: Verify;
+  /** A later publisher took over: this one is to take no more jobs. */
+  readonly onSuperseded?: (error: RegrowError) => void;
 }
 
+/** How long a publisher that another took over from may take to end, milliseconds. */
+const leaveTime = 60_000;
+/** The published image tags. */
 const catalogueKey = 'images/current';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -36,6 +46,7 @@ export const publicKeysPrefix = 'repository/keys/';
 export async function startPublisher(host: RoleHost): Promise<void> {
   const { config, exec, objects, queues, clock, paths } = host.parts;
   const { keepGenerations, keepVersions, keyName } = config.publish;
+  let worker: ReturnType<RoleHost['work']> | undefined;
   const handlers = await createPublisher({
     objects,
     queues,
@@ -43,8 +54,12 @@ export async function startPublisher(host: RoleHost): Promise<void> {
     clock,
     options: { keepGenerations, ...(keepVersions === 0 ? {} : { keepVersions }), description: config.api.title },
     verify: host.verify ?? createChildVerifier({ exec, clock, objects: paths.objects }),
+    onSuperseded(error) {
+      host.parts.log.error({ err: error }, 'another publisher took over: this one takes no more jobs');
+      void worker?.end({ how: 'stop', grace: leaveTime });
+    },
   });
-  host.work('publish', 1, handlers);
+  worker = host.work('publish', 1, handlers);
 }
 
 /**
@@ -60,21 +75,31 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
   return {
     async verify({ request: key }, { signal }) {
       const request = await readRequest(objects, key, 'verify');
+      const generation = (await readCurrent(objects))?.generation.generation ?? 0;
       const verdicts = [...(await context.verify(request, signal))];
-      await report(objects, queues, { kind: 'verified', effect: `verify-${requestDigest(key)}`, at: now(), verdicts });
+      const effect = `verify-${requestDigest(key)}`;
+      await report(objects, queues, { kind: 'verified', effect, at: now(), verdicts, generation });
     },
 
     async publish({ request: key }) {
       const request = await readRequest(objects, key, 'publish');
       const common = { kind: 'published', effect: `publish-${requestDigest(key)}`, at: now() } as const;
       try {
-        const generation = await publishGeneration(
-          { objects, signer, clock },
-          { add: request.add, token },
-          context.options,
-        );
-        await report(objects, queues, { ...common, generation });
+        const ports = { objects, signer, clock };
+        const done = await publishRemaining(ports, { add: request.add, token }, context.options, withoutRefused);
+        const refused = refusalsOf(request, done.refused);
+        await report(objects, queues, {
+          ...common,
+          ...(done.generation === undefined ? {} : { generation: done.generation }),
+          ...(refused.length === 0 ? {} : { refused: [...refused] }),
+        });
       } catch (thrown) {
+        const error = toRegrowError(thrown);
+        if (error.code === 'repository.moved' && error.retry === 'never') {
+          context.onSuperseded?.(error);
+          // The job is as good as before: whoever took over does it.
+          throw new RegrowError(error.code, error.message, { retry: 'later', cause: error });
+        }
         await report(objects, queues, { ...common, failure: finalFailure(thrown) });
       }
     },
@@ -90,6 +115,39 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
       }
     },
   };
+}
+
+/** Leaves out whole origins, on every target, and whatever cannot be there without them: what is left stays consistent. */
+const withoutRefused: Remaining = (published, left, refused) => {
+  const lost = new Set(refused.map(({ addition }) => addition.artifact.info.origin));
+  const candidates = candidatesOf([...left, ...refused.map(({ addition }) => addition.artifact)]);
+  const ties = tieCandidates(published, candidates);
+  const { publish } = planPublication(published, candidates, ties, (origin) => !lost.has(origin));
+  return publish.flatMap(({ artifacts }) => [...artifacts.values()].flat());
+};
+
+function candidatesOf(artifacts: readonly Artifact[]): readonly Candidate[] {
+  const byOrigin = new Map<string, Map<TargetName, Artifact[]>>();
+  for (const artifact of artifacts) {
+    const { origin } = artifact.info;
+    const own = byOrigin.get(origin) ?? new Map<TargetName, Artifact[]>();
+    own.set(artifact.target, [...(own.get(artifact.target) ?? []), artifact]);
+    byOrigin.set(origin, own);
+  }
+  return [...byOrigin].map(([origin, own]) => ({ origin, artifacts: own }));
+}
+
+/** One refusal for each origin, with the first reason. */
+function refusalsOf(request: PublishRequest, refused: readonly RefusedAddition[]): readonly Refusal[] {
+  const refusals = new Map<string, Refusal>();
+  for (const { addition, error } of refused) {
+    const { origin } = addition.artifact.info;
+    if (refusals.has(origin)) continue;
+    const own = request.add.filter(({ artifact }) => artifact.info.origin === origin);
+    const digests = own.map(({ artifact }) => artifact.digest).toSorted();
+    refusals.set(origin, { package: origin, code: error.code, message: error.message, digests });
+  }
+  return [...refusals.values()];
 }
 
 /** Moves an image's tag to what was built and run. The same image a second time is nothing. */

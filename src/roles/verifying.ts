@@ -10,22 +10,29 @@ import { packageFileName } from '../report/repository.ts';
 import { verifyBuild } from '../verify/verify.ts';
 import { buildEffect, readResult } from './effects.ts';
 
-/** Judges the builds of a request, each with the others of its target beside it. `at`: ISO 8601. */
+/**
+ * Judges the builds of a request, each with the others of its target beside it. What is published is read once for each
+ * target. `at`: ISO 8601.
+ */
 export async function judgeBuilds(objects: ObjectReader, request: VerifyRequest, at: string): Promise<Verdict[]> {
   const results = new Map<string, BuildResult>();
-  for (const build of request.builds) results.set(build.buildKey, await readBuild(objects, build));
+  const all = [...request.builds, ...(request.beside ?? [])];
+  for (const build of all) results.set(build.buildKey, await readBuild(objects, build));
+  const published = new Map<TargetName, readonly Artifact[]>();
+  for (const target of new Set(request.builds.map((build) => build.target))) {
+    published.set(target, await readPublished(objects, target));
+  }
   const verdicts: Verdict[] = [];
   for (const build of request.builds) {
     const result = results.get(build.buildKey);
     if (result === undefined) continue;
-    const others = request.builds.filter((other) => other.target === build.target && other.buildKey !== build.buildKey);
+    const others = all.filter((other) => other.target === build.target && other.buildKey !== build.buildKey);
     verdicts.push(
       verifyBuild({
+        ...build,
         result,
-        package: build.package,
-        version: build.version,
-        files: await readFiles(objects, result),
-        published: await readPublished(objects, build.target),
+        files: await readFiles(objects, build.buildKey, result),
+        published: published.get(build.target) ?? [],
         together: others.flatMap((other) => results.get(other.buildKey)?.artifacts ?? []),
         findings: request.findings,
         at,
@@ -45,11 +52,15 @@ async function readBuild(objects: ObjectReader, build: VerifyRequest['builds'][n
   });
 }
 
-async function readFiles(objects: ObjectReader, result: BuildResult): Promise<ReadonlyMap<string, Uint8Array>> {
+async function readFiles(
+  objects: ObjectReader,
+  buildKey: string,
+  result: BuildResult,
+): Promise<ReadonlyMap<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   for (const artifact of result.artifacts) {
     const name = packageFileName(artifact);
-    const object = await objects.get(stagingKey(result.buildKey, name));
+    const object = await objects.get(stagingKey(buildKey, name));
     if (object !== undefined) files.set(name, object.bytes);
   }
   return files;

@@ -1,7 +1,10 @@
 import type { Apk } from '../formats/apk.ts';
 import type { Artifact } from '../model/artifact.ts';
 import type { BuildResult } from '../model/build.ts';
+import { digestOf } from '../model/canonical.ts';
 import type { Finding } from '../model/finding.ts';
+import type { VerifyRequest } from '../model/request.ts';
+import type { TargetName } from '../model/target.ts';
 import type { GateResult } from '../model/verdict.ts';
 
 /** Known vulnerabilities of the build's packages: in what is published, and in what would be. */
@@ -10,12 +13,24 @@ export interface FindingsChange {
   readonly after: readonly Finding[];
 }
 
+/** What of the known vulnerabilities of a package a verdict depends on: two with the same stamp get the same one. */
+export function findingsStamp({ before, after }: FindingsChange, origin: string): string {
+  const idsOf = (findings: readonly Finding[]) =>
+    [...new Set(findings.filter((one) => one.package === origin).map((one) => one.advisory))].toSorted();
+  return digestOf({ before: idsOf(before), after: idsOf(after) }).slice(0, 16);
+}
+
 /** What a build is judged by: bytes and values, nothing that has to be fetched. */
 export interface VerifyInput {
+  /** What the builder says. Whatever it says has to agree with what it was asked for, which is what follows. */
   readonly result: BuildResult;
+  readonly buildKey: string;
   /** Origin and full version that the build was asked for. */
   readonly package: string;
   readonly version: string;
+  readonly target: TargetName;
+  /** The packages that the recipe makes for the target, and whether they have tests. */
+  readonly makes: VerifyRequest['builds'][number]['makes'];
   /** The files that the builder left, by their name in staging, `NAME-VERSION.apk`. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** What is published for this target now. */

@@ -3,9 +3,10 @@ import { readApk } from '../formats/apk.ts';
 import type { Artifact } from '../model/artifact.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { gateSetVersion, gates } from './registry.ts';
-import type { ReadPackage, VerifyInput } from './subject.ts';
+import { findingsStamp, type ReadPackage, type VerifyInput } from './subject.ts';
 
-export type { VerifyInput } from './subject.ts';
+export { gateSetVersion } from './registry.ts';
+export { findingsStamp, type VerifyInput } from './subject.ts';
 
 function readPackage(artifact: Artifact, files: VerifyInput['files']): ReadPackage {
   const file = `${artifact.info.name}-${artifact.info.version}.apk`;
@@ -26,12 +27,13 @@ export function verifyBuild(input: VerifyInput): Verdict {
   const subject = { ...input, packages: input.result.artifacts.map((one) => readPackage(one, input.files)) };
   const results = gates.map((gate) => ({ gate: gate.name, ...gate.check(subject) }));
   return {
-    buildKey: input.result.buildKey,
+    buildKey: input.buildKey,
     package: input.package,
     version: input.version,
     gateSet: gateSetVersion,
     passed: results.every((result) => result.outcome !== 'failed'),
     gates: results,
     at: input.at,
+    findings: findingsStamp(input.findings, input.package),
   };
 }

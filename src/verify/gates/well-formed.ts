@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { reportError } from '../../errors.ts';
+import { checkTree } from '../../formats/package-tree.ts';
 import { isApkVersion } from '../../model/apk-version.ts';
 import { canonicalJson, sha256 } from '../../model/canonical.ts';
 import { parseTarget } from '../../model/target.ts';
@@ -23,20 +24,38 @@ function problemsOf({ artifact, file, bytes, apk, problem }: ReadPackage, subjec
   if (!isApkVersion(apk.info.version)) problems.push(`${file} has a version that apk cannot read`);
   if (apk.info.origin !== subject.package)
     problems.push(`${file} has origin ${apk.info.origin}, not ${subject.package}`);
-  const { arch } = parseTarget(artifact.target);
+  const { arch } = parseTarget(subject.target);
   if (apk.info.arch !== arch) problems.push(`${file} is for ${apk.info.arch}, not ${arch}`);
   return [...problems, ...dataProblems(file, apk)];
 }
 
-/** Reads the data: gzip member, tar, each file's sha1. */
+/** Reads the data (gzip member, tar, each file's sha1) and refuses in it what the packager would have refused. */
 function dataProblems(file: string, apk: NonNullable<ReadPackage['apk']>): string[] {
   try {
     const sbom = `var/lib/db/sbom/${apk.info.name}-${apk.info.version}.spdx.json`;
-    const hasSbom = apk.entries().some((entry) => entry.path === sbom);
+    const entries = apk.entries();
+    checkTree(apk.info.name, entries);
+    const hasSbom = entries.some((entry) => entry.path === sbom);
     return hasSbom ? [] : [`${file} has no SBOM at /${sbom}`];
   } catch (error) {
     return [`${file}: ${reportError(error).message}`];
   }
+}
+
+/** The build is the one that was asked for, and made what its recipe makes. */
+function identityProblems({ result, buildKey, target, makes }: GateSubject): string[] {
+  const made = new Set(result.artifacts.map(({ info }) => info.name));
+  const asked = new Set(makes.map(({ name }) => name));
+  return [
+    ...(result.buildKey === buildKey ? [] : [`the result is of build ${result.buildKey}, not of ${buildKey}`]),
+    ...[...made].filter((name) => !asked.has(name)).map((name) => `${name} is not a package of the recipe`),
+    ...[...asked]
+      .filter((name) => !made.has(name))
+      .map((name) => `${name} is a package of the recipe and was not built`),
+    ...result.artifacts
+      .filter((artifact) => artifact.target !== target)
+      .map((artifact) => `${artifact.info.name} is for ${artifact.target}, not ${target}`),
+  ];
 }
 
 /** The files are packages, they are those of this build, and every byte in them is accounted for. */
@@ -46,7 +65,11 @@ export const wellFormed: Gate = {
     if (subject.packages.length === 0) return { outcome: 'failed', because: 'the build has no packages' };
     const names = subject.packages.map(({ artifact }) => artifact.info.name);
     const twice = names.filter((name, i) => names.indexOf(name) !== i).map((name) => `${name} is there twice`);
-    const problems = [...twice, ...subject.packages.flatMap((one) => problemsOf(one, subject))];
+    const problems = [
+      ...twice,
+      ...identityProblems(subject),
+      ...subject.packages.flatMap((one) => problemsOf(one, subject)),
+    ];
     return answer(problems, `${countOf(names.length, 'package')} read back: ${names.join(', ')}`);
   },
 };
