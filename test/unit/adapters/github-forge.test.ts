@@ -91,6 +91,45 @@ describe('proposals on GitHub', () => {
   });
 });
 
+describe('pull requests of other people', () => {
+  it('are neither listed nor read again, and what was closed meanwhile is found', async () => {
+    const one = forge();
+    const { number } = await propose({ forge: one }, update('jq', '2'));
+    repository.closePull(number, 'ada');
+    for (let index = 0; index < 3; index += 1) {
+      clock.advance(1000);
+      const branch = `feature-${index}`;
+      await repository.commit({ files: { 'x.txt': `${index}` }, message: 'mine', branch });
+      const theirs = await one.open(branch, { title: branch, body: 'mine', labels: [] });
+      repository.closePull(theirs.number, 'bob');
+    }
+    expect((await one.list('regrow/', always)).map((pull) => pull.number)).toEqual([number]);
+    clock.advance(1000);
+    const later = await propose({ forge: one }, update('yq', '2'));
+    repository.closePull(later.number, 'ada');
+    expect((await one.list('regrow/', always)).map((pull) => pull.number)).toEqual([later.number, number]);
+    // Another question than before is answered from the start.
+    expect((await one.list('feature-', always)).map((pull) => pull.branch).toSorted()).toEqual([
+      'feature-0',
+      'feature-1',
+      'feature-2',
+    ]);
+    expect(await one.list('regrow/', new Date(clock.now().getTime() + 1000).toISOString())).toEqual([]);
+    expect(await one.list('regrow/', always)).toHaveLength(2);
+  });
+});
+
+describe('a merge that GitHub refuses', () => {
+  it('by a rule is another thing than one that conflicts', async () => {
+    const { number, head } = await propose({ forge: forge() }, update('jq', '2'));
+    const message = 'At least 1 approving review is required';
+    github.faults.add({ path: '/merge', method: 'PUT', does: { kind: 'status', status: 405, message } });
+    await expect(forge().merge(number, head)).rejects.toMatchObject({ code: 'forge.refused', retry: 'later' });
+    await repository.commit({ files: { 'jq.yaml': 'version: 9\n' }, message: 'by hand' });
+    await expect(forge().merge(number, head)).rejects.toMatchObject({ code: 'forge.conflict', retry: 'later' });
+  });
+});
+
 describe('GitHub that does not do as it should', () => {
   it('does not know the token', async () => {
     await expect(forge('wrong').list('regrow/')).rejects.toMatchObject({ code: 'forge.unauthorized', retry: 'never' });
