@@ -16,8 +16,8 @@ const attempt = z.number().int().positive();
 const payloads = {
   /** Ask one upstream source. `slot`: `floor(now / interval)`. `cursor`: what the last answer gave to compare by. */
   'watch-release': z.strictObject({ source: text, slot, cursor: text.optional() }),
-  /** Ask one advisory feed. */
-  'watch-advisories': z.strictObject({ feed: text, slot, cursor: text.optional() }),
+  /** Read one part of an advisory feed. `part`: of the slot's poll, from 0. `cursor`: object key of where to go on. */
+  'watch-advisories': z.strictObject({ feed: text, slot, part: slot, cursor: text.optional() }),
   /** Compare what should be with what is. */
   reconcile: z.strictObject({ slot: text }),
   /** Bring one package's proposal to `version` (full, `1.2.4-r0`). */
@@ -88,10 +88,10 @@ export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> 
     remember: 2 * hour,
   },
   'watch-advisories': {
-    version: 1,
+    version: 2,
     payload: payloads['watch-advisories'],
     queue: () => 'watch',
-    effect: (job) => [job.feed, job.slot],
+    effect: (job) => [job.feed, job.slot, job.part],
     attempts: 3,
     pause: 10_000,
     remember: 2 * hour,

@@ -14,6 +14,11 @@ export function resultKey(effect: string): string {
   return `results/${effect}.json`;
 }
 
+/** Where the conductor leaves how far an advisory feed was read, for pollers. A cursor is longer than a job may be. */
+export function cursorKey(feed: string): string {
+  return `cursors/${feed}`;
+}
+
 /** What one attempt at a build is called. */
 export function buildEffect(attempt: { readonly buildKey: string; readonly attempt: number }): string {
   return `build-${attempt.buildKey}.${attempt.attempt}`;

@@ -1,7 +1,7 @@
 import { RegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
-import { sha256 } from '../model/canonical.ts';
+import { digestOf, sha256 } from '../model/canonical.ts';
 import type { ObservedResult } from '../model/result.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { AdvisoryFeed } from '../watch/advisories/feed.ts';
@@ -29,20 +29,31 @@ export function startPoller(host: RoleHost): void {
 /** Asks upstreams and feeds. Holds read-only tokens and nothing else. */
 export function createPoller(context: PollerContext): JobHandlers {
   const { ports, feeds, queues, objects } = context;
-  const now = () => ports.clock.now().toISOString();
+
+  async function reportObserved(time: string, seen: Omit<ObservedResult, 'kind' | 'effect' | 'at'>): Promise<void> {
+    // What is said again is remembered and left alone, so another answer of the same time has another name. When something
+    // was seen is not part of it.
+    const content = { ...seen, observations: seen.observations.map((one) => ({ ...one, observedAt: '' })) };
+    await report(objects, queues, {
+      ...seen,
+      kind: 'observed',
+      effect: `observed-${sha256(seen.source).slice(0, 16)}-${time}-${digestOf(content).slice(0, 16)}`,
+      at: ports.clock.now().toISOString(),
+    });
+  }
+
   return {
     async 'watch-release'({ source, slot, cursor }, { signal }) {
       const answer = await pollSource({ source, cursor, signal }, ports);
-      const effect = `observed-${sha256(source).slice(0, 16)}-${slot}`;
-      const common = { effect, at: now(), kind: 'observed', source } as const;
-      const result: ObservedResult =
-        answer.kind === 'observed'
-          ? { ...common, observations: [answer.observation], cursor: { cursor: answer.cursor } }
-          : { ...common, observations: answer.kind === 'failed' ? [answer.failure] : [] };
-      await report(objects, queues, result);
+      await reportObserved(`${slot}`, {
+        source,
+        ...(answer.kind === 'observed'
+          ? { observations: [answer.observation], cursor: { cursor: answer.cursor } }
+          : { observations: answer.kind === 'failed' ? [answer.failure] : [] }),
+      });
     },
 
-    async 'watch-advisories'({ feed: name, slot, cursor: start }, { signal }) {
+    async 'watch-advisories'({ feed: name, slot, part, cursor: key }, { signal }) {
       const feed = feeds.find((one) => one.name === name);
       if (feed === undefined) {
         throw new RegrowError('config.invalid', `there is no advisory feed ${name} in this poller's configuration`, {
@@ -50,20 +61,19 @@ export function createPoller(context: PollerContext): JobHandlers {
           remedy: 'give every poller the same configuration',
         });
       }
-      let cursor = start;
-      for (let part = 0; ; part += 1) {
-        const answer = await pollOsvFeed({ feed, cursor, signal }, ports);
-        cursor = answer.cursor;
-        await report(objects, queues, {
-          kind: 'observed',
-          effect: `observed-${sha256(name).slice(0, 16)}-${slot}.${part}`,
-          at: now(),
-          source: name,
-          observations: [...answer.observations, ...answer.failures],
-          ...(cursor === undefined ? {} : { cursor: { cursor } }),
-        });
-        if (!answer.more) return;
-      }
+      // Read now: a job that is tried again goes on from where the feed has been read to meanwhile.
+      const stored = key === undefined ? undefined : await objects.get(key);
+      const start = stored === undefined ? undefined : new TextDecoder().decode(stored.bytes);
+      const { observations, failures, answered, cursor, more } = await pollOsvFeed(
+        { feed, cursor: start, signal },
+        ports,
+      );
+      await reportObserved(`${slot}.${part}`, {
+        source: name,
+        observations: [...observations, ...failures],
+        ...(cursor === undefined ? {} : { cursor: { cursor } }),
+        part: { slot, number: part, ...(start === undefined ? {} : { start }), answered: [...answered], more },
+      });
     },
   };
 }

@@ -16,7 +16,7 @@ import { updateImages } from './imaging.ts';
 import { makeProposal, proposalFindings, readForge, startProposals } from './proposing.ts';
 import { publishReady, recordGeneration } from './publishing.ts';
 import { createRecipeReader } from './recipes.ts';
-import { advisoryJobs, recordFailure, recordObserved, releaseJobs } from './watching.ts';
+import { advisoryJob, recordFailure, recordObserved, releaseJobs } from './watching.ts';
 import { observeWorld, type World } from './world.ts';
 
 export interface ConductorOptions {
@@ -29,7 +29,7 @@ export interface Conductor {
   /** The jobs that ask every source that a recipe on main names, once in a slot. */
   releaseJobs(slot: number): Promise<readonly AnyJobRequest[]>;
   /** The job that asks one advisory feed. */
-  advisoryJobs(feed: string, slot: number): readonly AnyJobRequest[];
+  advisoryJobs(feed: string, slot: number): Promise<readonly AnyJobRequest[]>;
   /** Compares what should be with what is and enqueues the difference. Calls that come while one runs share the next. */
   reconcile(): Promise<void>;
 }
@@ -163,7 +163,9 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
       const { commit } = await repository.head();
       return releaseJobs(context, await reader.read(commit), slot);
     },
-    advisoryJobs: (feed, slot) => advisoryJobs(context, feed, slot),
+    async advisoryJobs(feed, slot) {
+      return [{ type: 'watch-advisories', payload: await advisoryJob(context, { feed, slot, part: 0 }) }];
+    },
     handlers: {
       reconcile() {
         // Who asks for one wants to see what is now.

@@ -1,9 +1,10 @@
+import type { JobPayload } from '../../jobs/catalogue.ts';
 import type { AnyJobRequest } from '../../jobs/queues.ts';
 import { canonicalJson } from '../../model/canonical.ts';
 import type { WatchFailure } from '../../model/observation.ts';
 import type { ObservedResult } from '../../model/result.ts';
-import { isOfWholeFeed } from '../../watch/advisories/feed.ts';
 import { sourceOf } from '../../watch/registry.ts';
+import { cursorKey } from '../effects.ts';
 import type { ConductorContext } from './context.ts';
 import type { RecipeTree } from './recipes.ts';
 
@@ -18,23 +19,32 @@ export function watchedSources(tree: RecipeTree): ReadonlyMap<string, readonly s
   return sources;
 }
 
+/** A longer one does not go into a job: the source is then asked as if for the first time. */
+const longestCursor = 1024;
+
 /** What the last answer gave to compare by. */
-function cursorOf(context: ConductorContext, name: string): { cursor?: string } {
-  const cursor = context.book.get('cursor', `watch/${name}`)?.value.cursor;
-  return cursor === undefined ? {} : { cursor };
+function storedCursor({ book }: ConductorContext, name: string): string | undefined {
+  return book.get('cursor', `watch/${name}`)?.value.cursor;
 }
 
 /** The jobs of one slot: every source once. */
 export function releaseJobs(context: ConductorContext, tree: RecipeTree, slot: number): readonly AnyJobRequest[] {
-  return [...watchedSources(tree).keys()].map((source) => ({
-    type: 'watch-release',
-    payload: { source, slot, ...cursorOf(context, source) },
-    urgency: 'low',
-  }));
+  return [...watchedSources(tree).keys()].map((source) => {
+    const cursor = storedCursor(context, source);
+    const known = cursor === undefined || cursor === '' || cursor.length > longestCursor ? {} : { cursor };
+    return { type: 'watch-release', payload: { source, slot, ...known }, urgency: 'low' };
+  });
 }
 
-export function advisoryJobs(context: ConductorContext, feed: string, slot: number): readonly AnyJobRequest[] {
-  return [{ type: 'watch-advisories', payload: { feed, slot, ...cursorOf(context, feed) } }];
+/** The job that reads a feed on from where it was read to. */
+export async function advisoryJob(
+  context: ConductorContext,
+  { feed, slot, part }: { readonly feed: string; readonly slot: number; readonly part: number },
+): Promise<JobPayload<'watch-advisories'>> {
+  const cursor = storedCursor(context, feed);
+  if (cursor === undefined) return { feed, slot, part };
+  await context.objects.put(cursorKey(feed), new TextEncoder().encode(cursor));
+  return { feed, slot, part, cursor: cursorKey(feed) };
 }
 
 /** Writes down that something cannot be asked. The time of the first failure stays: `explain` says since when. */
@@ -52,8 +62,27 @@ export async function recordFailure({ book }: ConductorContext, failure: WatchFa
   return book.put('observation', key, failure);
 }
 
-/** Writes down what a poller saw. Says whether anything is new. */
+/**
+ * Writes down what a poller saw, and asks for the next part of a feed that has one. Says whether anything is new. A part that
+ * was read from elsewhere than where the feed has been read to is left: what lies between may not be known.
+ */
 export async function recordObserved(context: ConductorContext, result: ObservedResult): Promise<boolean> {
+  const { book } = context;
+  const { part, source } = result;
+  const follows = () => part === undefined || part.start === storedCursor(context, source);
+  const changed = follows() && (await recordObservations(context, result));
+  const cursor = result.cursor?.cursor ?? result.cursor?.etag;
+  // Asked once more: the same part may have been read twice, and written down by another job meanwhile.
+  if (cursor !== undefined && follows()) await book.put('cursor', `watch/${source}`, { cursor });
+  // Also when this was written down before, by who was killed then.
+  if (part?.more === true && cursor !== undefined && cursor === storedCursor(context, source)) {
+    const next = await advisoryJob(context, { feed: source, slot: part.slot, part: part.number + 1 });
+    await context.queues.enqueue('watch-advisories', next);
+  }
+  return changed;
+}
+
+async function recordObservations(context: ConductorContext, result: ObservedResult): Promise<boolean> {
   const { book } = context;
   let changed = false;
   for (const observation of result.observations) {
@@ -81,7 +110,10 @@ export async function recordObserved(context: ConductorContext, result: Observed
     }
     changed = (await book.remove('observation', `failure/advisories:${observation.feed}/${observation.id}`)) || changed;
     const key = `advisory/${observation.feed}/${observation.id}`;
-    if (book.holds('observation', key, observation)) continue;
+    const known = book.get('observation', key)?.value;
+    if (known?.kind === 'advisory' && canonicalJson(known.osv) === canonicalJson(observation.osv)) continue;
+    // As with releases.
+    if (known?.kind === 'advisory' && known.observedAt > observation.observedAt) continue;
     await book.tell({
       id: `advisory-seen/${observation.feed}/${observation.id}/${observation.osv.modified}`,
       kind: 'advisory-seen',
@@ -94,13 +126,9 @@ export async function recordObserved(context: ConductorContext, result: Observed
     // Unchanged: the source answers again.
     changed = (await book.remove('observation', `failure/${result.source}`)) || changed;
   }
-  const failing = new Set(result.observations.map((one) => (one.kind === 'failure' ? one.source : '')));
-  for (const { key, value } of book.all('observation')) {
-    if (value.kind !== 'failure' || failing.has(value.source) || !isOfWholeFeed(value.source, result.source)) continue;
-    changed = (await book.remove('observation', key)) || changed;
+  for (const source of result.part?.answered ?? []) {
+    changed = (await book.remove('observation', `failure/${source}`)) || changed;
   }
-  const cursor = result.cursor?.cursor ?? result.cursor?.etag;
-  if (cursor !== undefined) await book.put('cursor', `watch/${result.source}`, { cursor });
   await book.put('cursor', `asked/${result.source}`, { cursor: result.at });
   return changed;
 }

@@ -25,7 +25,7 @@ export interface FeedPorts {
 
 /**
  * What a feed says that may be new; the same record may come again. That a record is not here means nothing: only a record
- * that says `withdrawn` is withdrawn, so an outage never is.
+ * that says `withdrawn` is withdrawn, so an outage never is. It is one part of a poll: the next one starts at `cursor`.
  */
 export interface FeedAnswer {
   readonly observations: readonly AdvisoryObservation[];
@@ -34,19 +34,12 @@ export interface FeedAnswer {
    * `advisories:FEED/ECOSYSTEM/modified_id.csv`), whose cursor then stays.
    */
   readonly failures: readonly WatchFailure[];
+  /** Which of what records are listed in answered: earlier failures of it are over. */
+  readonly answered: readonly string[];
   /** To be kept only after the observations are. */
   readonly cursor: string | undefined;
-  /** There is more to read at once. */
+  /** There is more to read at once, from `cursor`, which then is another one than before. */
   readonly more: boolean;
-}
-
-/** What lists the records of an ecosystem, newest first. */
-export const listName = 'modified_id.csv';
-
-/** Whether a failure is about all of a feed or of an ecosystem, so that a whole answer ends it. */
-export function isOfWholeFeed(source: string, feed: string): boolean {
-  const whole = `advisories:${feed}`;
-  return source === whole || (source.startsWith(`${whole}/`) && source.endsWith(`/${listName}`));
 }
 
 export function feedSource(feed: AdvisoryFeed, id?: string): string {

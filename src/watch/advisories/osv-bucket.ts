@@ -1,144 +1,139 @@
-import { z } from 'zod';
-import { RegrowError } from '../../errors.ts';
+import { RegrowError, toRegrowError } from '../../errors.ts';
 import type { AdvisoryObservation, WatchFailure } from '../../model/observation.ts';
 import { failureOf, rethrowUnlessAboutSource } from '../registry.ts';
-import { type AdvisoryFeed, type FeedAnswer, type FeedPorts, type FeedRequest, feedSource, listName } from './feed.ts';
+import { type AdvisoryFeed, type FeedAnswer, type FeedPorts, type FeedRequest, feedSource } from './feed.ts';
 import { fetchFrom } from './fetch.ts';
-import { readRecord } from './record.ts';
+import {
+  type BucketCursor,
+  compareEntries,
+  type Entry,
+  formatCursor,
+  isDue,
+  laterOf,
+  type Position,
+  parseCursor,
+} from './osv-cursor.ts';
+import { type RecordResult, readRecords } from './osv-records.ts';
+import { createPartBudget, isSpent, type PartBudget } from './part.ts';
 
+const listName = 'modified_id.csv';
 const listLimit = 128 * 1024 * 1024;
-const recordLimit = 8 * 1024 * 1024;
-/** Records of one poll: a first reading of a large feed is many polls, each of which is kept. */
-const batch = 1_000;
-const parallel = 8;
-/** Milliseconds: a list is not written at once, so a record may turn up a little before what was read already. */
-const overlap = 60 * 60 * 1000;
-
-/**
- * Per ecosystem: the newest date that was read, where to go on when a poll did not come to the end, the list's etag when it
- * did, and records that could not be fetched then.
- */
-const cursorSchema = z.record(
-  z.string(),
-  z.strictObject({
-    until: z.string(),
-    resume: z.string().optional(),
-    etag: z.string().optional(),
-    again: z.array(z.string()),
-  }),
-);
-type Position = z.infer<typeof cursorSchema>[string];
-
-interface Entry {
-  readonly id: string;
-  readonly modified: string;
-}
+/** More records of an ecosystem that do not answer are an outage, which is waited for: all of them are read again. */
+const mostAgain = 64;
 
 /**
  * OSV's bulk layout (google.github.io/osv.dev/data): `BASE/ECOSYSTEM/modified_id.csv`, newest first, says what changed;
  * `BASE/ECOSYSTEM/ID.json` is one record. Read oldest first, so that the cursor never passes what was not read.
  */
 export async function readOsvBucket(request: FeedRequest, ports: FeedPorts): Promise<FeedAnswer> {
-  const positions: Record<string, Position> = parseCursor(request.cursor);
+  const { feed } = request;
+  const { at, positions } = parseCursor(request.cursor);
+  const budget = createPartBudget();
   const observations: AdvisoryObservation[] = [];
   const failures: WatchFailure[] = [];
-  let more = false;
-  for (const ecosystem of request.feed.ecosystems) {
+  const answered = [feedSource(feed)];
+  let next: BucketCursor['at'];
+  const start = at === undefined ? 0 : Math.max(0, feed.ecosystems.indexOf(at.ecosystem));
+  for (const ecosystem of feed.ecosystems.slice(start)) {
+    const isBegun = at?.isBegun === true && at.ecosystem === ecosystem;
+    next = { ecosystem, isBegun };
+    if (isSpent(budget)) break;
+    const source = feedSource(feed, `${ecosystem}/${listName}`);
     try {
-      const part = await readEcosystem(request, ports, ecosystem, positions[ecosystem]);
+      const part = await readEcosystem(request, ports, { ecosystem, known: positions[ecosystem], isBegun, budget });
       observations.push(...part.observations);
       failures.push(...part.failures);
       if (part.position !== undefined) positions[ecosystem] = part.position;
-      more ||= part.more;
+      if (!part.failures.some((failure) => failure.source === source)) answered.push(source);
+      next = part.isDone ? undefined : { ecosystem, isBegun: true };
+      if (!part.isDone) break;
     } catch (thrown) {
+      // What was read before the limit came is kept; the next part says when to go on.
+      if (toRegrowError(thrown).code === 'upstream.rate-limited' && observations.length > 0) break;
       rethrowUnlessAboutSource(thrown);
-      failures.push(failureOf(feedSource(request.feed, `${ecosystem}/${listName}`), thrown, ports.clock.now()));
+      failures.push(failureOf(source, thrown, ports.clock.now()));
+      next = undefined;
     }
   }
-  const cursor = Object.keys(positions).length === 0 ? undefined : JSON.stringify(positions);
-  return { observations, failures, cursor, more };
+  const cursor = formatCursor({ ...(next === undefined ? {} : { at: next }), positions });
+  return { observations, failures, answered, cursor, more: next !== undefined };
 }
 
-interface Part {
+interface EcosystemRequest {
+  readonly ecosystem: string;
+  readonly known: Position | undefined;
+  /** Whether another part of this poll read of it: then what could not be fetched is not asked for again. */
+  readonly isBegun: boolean;
+  readonly budget: PartBudget;
+}
+
+interface EcosystemPart {
   readonly observations: readonly AdvisoryObservation[];
   readonly failures: readonly WatchFailure[];
   readonly position: Position | undefined;
-  readonly more: boolean;
+  readonly isDone: boolean;
 }
 
 async function readEcosystem(
   { feed, signal }: FeedRequest,
   ports: FeedPorts,
-  ecosystem: string,
-  known: Position | undefined,
-): Promise<Part> {
+  { ecosystem, known, isBegun, budget }: EcosystemRequest,
+): Promise<EcosystemPart> {
   const base = `${feed.url.replace(/\/+$/, '')}/${encodeURIComponent(ecosystem)}`;
-  const again = known?.again ?? [];
-  const etag = again.length === 0 && known?.resume === undefined ? known?.etag : undefined;
+  const again = new Set(known?.again ?? []);
+  const etag = again.size === 0 && known?.resume === undefined ? known?.etag : undefined;
   const list = await fetchFrom(ports.http, feed, { url: `${base}/${listName}`, etag, limit: listLimit, signal });
-  if (list === 'unchanged') return { observations: [], failures: [], position: known, more: false };
+  if (list === 'unchanged') return { observations: [], failures: [], position: known, isDone: true };
   const entries = readList(feed, ecosystem, new TextDecoder().decode(list.body));
-  const due = entries.filter((entry) => again.includes(entry.id) || isDue(entry, known)).reverse();
-  const now = firstBatch(due);
-  const results = await inParallel(now, (entry) => readOne(feed, base, entry, ports, signal));
-  const until = now.reduce((latest, { modified }) => later(latest, modified), known?.until);
-  const done = due.length === now.length;
-  const last = now.at(-1);
-  return {
-    observations: results.flatMap(({ observation }) => (observation === undefined ? [] : [observation])),
-    failures: results.flatMap(({ failure }) => (failure === undefined ? [] : [failure])),
-    position:
-      until === undefined
-        ? undefined
-        : {
-            until,
-            ...(done || last === undefined ? {} : { resume: last.modified }),
-            ...(done && list.etag !== undefined ? { etag: list.etag } : {}),
-            again: results.flatMap(({ retry, id }) => (retry ? [id] : [])),
-          },
-    more: !done,
-  };
-}
+  const due = entries.filter((entry) => isDue(entry, known)).sort(compareEntries);
+  const missed = entries.filter((entry) => again.has(entry.id) && !isDue(entry, known));
+  const asked = isBegun ? due : [...missed, ...due];
+  const ids = asked.map(({ id }) => id);
+  const results = await readRecords({ feed, base, ids, budget, mostUnanswered: mostAgain, signal }, ports);
 
-function isDue({ modified }: Entry, known: Position | undefined): boolean {
-  if (known === undefined) return true;
-  if (known.resume !== undefined) return Date.parse(modified) > Date.parse(known.resume);
-  return Date.parse(modified) >= Date.parse(known.until) - overlap;
-}
-
-/** The oldest ones, and with them all of the same date: the place to go on from is a date. */
-function firstBatch(due: readonly Entry[]): readonly Entry[] {
-  const last = due[batch - 1];
-  if (last === undefined) return due;
-  const end = due.findIndex(({ modified }, index) => index >= batch && modified !== last.modified);
-  return end === -1 ? due : due.slice(0, end);
-}
-
-interface Result {
-  readonly id: string;
-  readonly observation?: AdvisoryObservation;
-  readonly failure?: WatchFailure;
-  /** Whether it is worth asking for again although it has not changed. */
-  readonly retry: boolean;
-}
-
-async function readOne(
-  feed: AdvisoryFeed,
-  base: string,
-  { id }: Entry,
-  { http, clock }: FeedPorts,
-  signal: AbortSignal | undefined,
-): Promise<Result> {
-  try {
-    const url = `${base}/${encodeURIComponent(id)}.json`;
-    const answer = await fetchFrom(http, feed, { url, etag: undefined, limit: recordLimit, signal });
-    const text = answer === 'unchanged' ? '' : new TextDecoder().decode(answer.body);
-    return { id, observation: readRecord(feed, id, text, clock.now()), retry: false };
-  } catch (thrown) {
-    rethrowUnlessAboutSource(thrown);
-    const failure = failureOf(feedSource(feed, id), thrown, clock.now());
-    return { id, failure, retry: failure.code === 'upstream.unreachable' };
+  const readIds = new Set(results.map(({ id }) => id));
+  const left = missed.flatMap(({ id }) => (readIds.has(id) ? [] : [id]));
+  const nextAgain = [...left, ...results.flatMap(({ id, retry }) => (retry ? [id] : []))];
+  const observations = results.flatMap(({ observation }) => (observation === undefined ? [] : [observation]));
+  const failures = results.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+  if (nextAgain.length > mostAgain || (failures.length > mostAgain && failures.length > results.length / 2)) {
+    const failure = failureOf(
+      feedSource(feed, `${ecosystem}/${listName}`),
+      outage(feed, ecosystem, failures, results),
+      ports.clock.now(),
+    );
+    return { observations, failures: [failure], position: known, isDone: true };
   }
+
+  const read = asked.slice(0, results.length);
+  const lastDue = results.length > asked.length - due.length ? read.at(-1) : undefined;
+  const resume = lastDue ?? known?.resume;
+  const isDone = results.length === asked.length;
+  const until = read.reduce<string | undefined>((latest, { modified }) => laterOf(latest, modified), known?.until);
+  const position: Position | undefined =
+    until === undefined
+      ? undefined
+      : {
+          until,
+          ...(isDone || resume === undefined ? {} : { resume }),
+          ...(isDone && list.etag !== undefined ? { etag: list.etag } : {}),
+          again: nextAgain,
+        };
+  return { observations, failures, position, isDone };
+}
+
+function outage(
+  feed: AdvisoryFeed,
+  ecosystem: string,
+  failures: readonly WatchFailure[],
+  results: readonly RecordResult[],
+): RegrowError {
+  const [first] = failures;
+  return new RegrowError(
+    'upstream.unreachable',
+    `feed ${feed.name}: ${failures.length} of ${results.length} records of ${ecosystem} cannot be read; ${first?.message ?? 'too many were missed before'}`,
+    { retry: 'later', remedy: 'nothing to do: they are asked for again later' },
+  );
 }
 
 /** `<ISO date>,<id>` a line. A page of HTML has no such line, and is the failure of the whole list. */
@@ -152,32 +147,10 @@ function readList(feed: AdvisoryFeed, ecosystem: string, text: string): Entry[] 
       if (modified === undefined || id === undefined || Number.isNaN(Date.parse(modified))) {
         throw new RegrowError(
           'upstream.answer-invalid',
-          `feed ${feed.name}: modified_id.csv of ${ecosystem} has a line that is no date and id: ${line.slice(0, 60)}`,
+          `feed ${feed.name}: ${listName} of ${ecosystem} has a line that is no date and id: ${line.slice(0, 60)}`,
           { retry: 'later', remedy: `check the address of the feed ${feed.name} in the configuration` },
         );
       }
       return { id, modified };
     });
-}
-
-function later(a: string | undefined, b: string): string {
-  return a === undefined || Date.parse(b) > Date.parse(a) ? b : a;
-}
-
-/** Results in the order of the entries, a few requests at a time. */
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let start = 0; start < items.length; start += parallel) {
-    results.push(...(await Promise.all(items.slice(start, start + parallel).map(work))));
-  }
-  return results;
-}
-
-function parseCursor(text: string | undefined): Record<string, Position> {
-  if (text === undefined) return {};
-  try {
-    return cursorSchema.safeParse(JSON.parse(text)).data ?? {};
-  } catch {
-    return {};
-  }
 }

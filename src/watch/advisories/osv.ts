@@ -4,16 +4,18 @@ import { readOsvBucket } from './osv-bucket.ts';
 import { readOsvFile } from './osv-file.ts';
 
 /**
- * Reads what is new in an OSV feed. A feed that cannot be read is one failure and an unmoved cursor; a record that cannot be
+ * Reads one part of what is new in an OSV feed. A feed that cannot be read is one failure and an unmoved cursor; a record that cannot be
  * read is one failure, and the rest goes on. Throws only aborted and upstream.rate-limited.
  */
 export async function pollOsvFeed(request: FeedRequest, ports: FeedPorts): Promise<FeedAnswer> {
   try {
-    return await (isFile(request.feed.url) ? readOsvFile(request, ports) : readOsvBucket(request, ports));
+    const answer = await (isFile(request.feed.url) ? readOsvFile(request, ports) : readOsvBucket(request, ports));
+    // Who asks from the same place gets the same answer: that is for the next poll.
+    return { ...answer, more: answer.more && answer.cursor !== request.cursor };
   } catch (thrown) {
     rethrowUnlessAboutSource(thrown);
     const failure = failureOf(feedSource(request.feed), thrown, ports.clock.now());
-    return { observations: [], failures: [failure], cursor: request.cursor, more: false };
+    return { observations: [], failures: [failure], answered: [], cursor: request.cursor, more: false };
   }
 }
 

@@ -22,7 +22,7 @@ function world() {
     {
       name: 'feed',
       every: 60 * minute,
-      jobs: (slot) => [{ type: 'watch-advisories', payload: { feed: 'go', slot } }],
+      jobs: (slot) => [{ type: 'watch-advisories', payload: { feed: 'go', slot, part: 0 } }],
     },
   ];
   const { log, lines } = testLog();

@@ -58,7 +58,7 @@ describe('a bucket', () => {
     const { cursor } = await poll();
     const before = osv.requests.length;
     const again = await poll(cursor);
-    expect(again).toEqual({ observations: [], failures: [], cursor, more: false });
+    expect(again).toMatchObject({ observations: [], failures: [], cursor, more: false });
     expect(osv.requests.length - before).toBe(1);
   });
 
@@ -137,11 +137,74 @@ describe('a bucket', () => {
     }
     const first = await poll();
     expect(first.more).toBe(true);
-    expect(first.observations).toHaveLength(1_100);
+    expect(first.observations).toHaveLength(1_000);
     const second = await poll(first.cursor);
     expect(second).toMatchObject({ more: false });
-    expect(second.observations).toHaveLength(50);
+    expect(second.observations).toHaveLength(150);
     expect((await poll(second.cursor)).observations).toEqual([]);
+  });
+
+  /** Every part of one poll, as the conductor asks for them. */
+  async function pollAll(start?: string, ecosystems?: readonly string[]): Promise<FeedAnswer[]> {
+    const answers: FeedAnswer[] = [];
+    let cursor = start;
+    do {
+      const answer = await poll(cursor, ecosystems);
+      answers.push(answer);
+      cursor = answer.cursor;
+    } while (answers.at(-1)?.more === true && answers.length < 20);
+    return answers;
+  }
+
+  it('holds no more than one part, whatever the number of ecosystems', async () => {
+    for (let number = 0; number < 700; number += 1) publish(`GO-${number}`);
+    for (let number = 0; number < 700; number += 1) publish(`RUST-${number}`, 'crates.io');
+    publish('PY-1', 'PyPI');
+    const answers = await pollAll(undefined, ['Go', 'crates.io', 'PyPI']);
+    expect(answers.map(({ observations }) => observations.length)).toEqual([1_000, 401]);
+    expect(new Set(answers.flatMap(ids)).size).toBe(1_401);
+    expect((await pollAll(answers.at(-1)?.cursor, ['Go', 'crates.io', 'PyPI'])).flatMap(ids)).toEqual([]);
+  });
+
+  it('waits for an outage of the records: one failure, no endless asking, and nothing is lost', async () => {
+    for (let number = 0; number < 300; number += 1) publish(`GO-${number}`);
+    osv.faults.add({ path: '.json', does: { kind: 'status', status: 503 }, times: 1_000 });
+    const before = osv.requests.length;
+    const answers = await pollAll();
+    expect(answers).toHaveLength(1);
+    expect(answers[0]).toMatchObject({
+      observations: [],
+      failures: [{ source: 'advisories:osv/Go/modified_id.csv', code: 'upstream.unreachable' }],
+      cursor: undefined,
+      more: false,
+    });
+    expect(osv.requests.length - before).toBeLessThan(100);
+    osv.faults.clear();
+    expect((await pollAll()).flatMap(ids)).toHaveLength(300);
+  });
+
+  it('asks once in a poll for records that do not answer, and goes on with the others', async () => {
+    publish('GO-7');
+    hoursLater(9);
+    for (let number = 8; number < 1_108; number += 1) publish(`GO-${number}`);
+    const isFailing = { kind: 'status', status: 500 } as const;
+    osv.faults.add({ path: '/GO-7.json', does: isFailing, times: 1_000 });
+    const first = await pollAll();
+    expect(first.flatMap(ids)).toHaveLength(1_100);
+    const before = osv.requests.length;
+    const second = await pollAll(first.at(-1)?.cursor);
+    expect(second.at(-1)?.more).toBe(false);
+    expect(osv.requests.slice(before).filter((path) => path.endsWith('/GO-7.json'))).toHaveLength(1);
+    osv.faults.clear();
+    expect((await pollAll(second.at(-1)?.cursor)).flatMap(ids)).toContain('GO-7');
+  });
+
+  it('keeps what came before a rate limit', async () => {
+    for (let number = 0; number < 40; number += 1) publish(`GO-${String(number).padStart(2, '0')}`);
+    osv.faults.add({ path: 'GO-20.json', does: { kind: 'status', status: 429 } });
+    const answers = await pollAll();
+    expect(answers[0]?.observations).toHaveLength(16);
+    expect(answers.flatMap(ids)).toHaveLength(40);
   });
 
   it('starts again with a cursor that cannot be read', async () => {
@@ -182,6 +245,21 @@ describe('a file', () => {
     const packed = `${path}.gz`;
     await writeFile(packed, gzipSync(`${line('A')}\n`));
     expect(ids(await read(undefined, packed))).toEqual(['A']);
+  });
+
+  it('is read in parts when it is large, and from its beginning when it becomes another file', async () => {
+    const long = (id: string): string =>
+      JSON.stringify({ id, modified: '2026-01-01T00:00:00Z', details: 'x'.repeat(8 * 1024 * 1024) });
+    const names = ['A', 'B', 'C', 'D', 'E', 'F'];
+    await writeFile(path, names.map(long).join('\n'));
+    const first = await read();
+    expect(ids(first)).toEqual(['A', 'B', 'C', 'D']);
+    expect(first.more).toBe(true);
+    const second = await read(first.cursor);
+    expect(ids(second)).toEqual(['E', 'F']);
+    expect(second.more).toBe(false);
+    await writeFile(path, `${line('G')}\n`);
+    expect(ids(await read(first.cursor))).toEqual(['G']);
   });
 
   it('has a bad line: one failure that names it', async () => {
