@@ -1,6 +1,7 @@
 import { RegrowError } from '../errors.ts';
 import { assembleApk } from '../formats/apk-assembly.ts';
 import { type ElfFile, readElf } from '../formats/elf.ts';
+import { checkTree } from '../formats/package-tree.ts';
 import { type SpdxFacts, writeSpdx } from '../formats/spdx.ts';
 import type { TarEntry } from '../formats/tar.ts';
 import type { Artifact } from '../model/artifact.ts';
@@ -10,7 +11,6 @@ import { parseTarget, type TargetName } from '../model/target.ts';
 import type { TreeEntry } from '../ports/workspace.ts';
 import { scanDependencies } from './dependency-scan.ts';
 import { directoryOf, fileName, libraryDirectories, type ScannedFile } from './scan/findings.ts';
-import { checkTree } from './tree-check.ts';
 
 /** What a build installed for one package: entries as `Workspace.walk` gives them, and their contents by the same path. */
 export interface PackageTree {

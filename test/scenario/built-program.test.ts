@@ -54,7 +54,8 @@ test("the verifier runs under Node's permission model: it judges, and can read n
   const folder = join(program, 'objects');
   const objects = await createFsObjects(folder);
   const tool = await makePackage({ name: 'tool', nodes: { 'usr/bin/tool': { content: '#!/bin/sh\n', mode: 0o755 } } });
-  const build = { buildKey: 'key', attempt: 1, target: 'x86_64-gnu', package: 'tool', version: '1.0.0-r0' } as const;
+  const named = { buildKey: 'key', attempt: 1, target: 'x86_64-gnu', package: 'tool', version: '1.0.0-r0' } as const;
+  const build = { ...named, makes: [{ name: 'tool', tested: true }] };
   await objects.put(stagingKey('key', 'tool-1.0.0-r0.apk'), tool.bytes);
   await storeResult(objects, {
     kind: 'built',

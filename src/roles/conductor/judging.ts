@@ -1,9 +1,10 @@
 import { digestOf } from '../../model/canonical.ts';
-import type { Finding } from '../../model/finding.ts';
 import type { Purpose } from '../../model/plan.ts';
 import type { VerifyRequest } from '../../model/request.ts';
+import type { VerifiedResult } from '../../model/result.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { PlannedBuild } from '../../plan/build-plan.ts';
+import { findingsStamp, gateSetVersion } from '../../verify/verify.ts';
 import { readResult, requestDigest, storeRequest } from '../effects.ts';
 import type { PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
@@ -40,50 +41,83 @@ export async function judgeProposal(
 }
 
 /**
- * The verdicts over builds that belong together; asks the publisher for them when there are none, or when one was against
- * a build and the repository has changed since. Undefined while they are not there.
+ * The verdicts over builds that belong together; asks the publisher for those that are missing, beside those that are there.
+ * What was refused is asked again whenever the repository has changed since, and what passed when other vulnerabilities of
+ * it are known. Undefined while not all are there.
  */
 export async function judge(
   context: ConductorContext,
   world: World,
   purpose: Purpose,
   builds: readonly PlannedBuild[],
-  findings: { readonly before: readonly Finding[]; readonly after: readonly Finding[] },
+  findings: VerifyRequest['findings'],
 ): Promise<readonly Verdict[] | undefined> {
-  const { book, objects } = context;
-  const known = builds.map((build) => book.get('verdict', build.buildKey)?.value);
-  if (known.every((verdict) => verdict?.passed === true)) return known.filter((verdict) => verdict !== undefined);
-  const request: VerifyRequest = {
-    kind: 'verify',
-    purpose,
-    // A verdict against a build may have been about what else was published: the next generation asks again.
-    generation: world.generation?.generation ?? 0,
-    packages: [...new Set(builds.map((build) => build.need.resolved.name))],
-    builds: builds.map((build) => ({
-      buildKey: build.buildKey,
-      attempt: build.attempt?.attempt ?? 1,
-      target: build.need.target,
-      package: build.need.resolved.name,
-      version: build.need.resolved.fullVersion,
-    })),
-    findings: { before: [...findings.before], after: [...findings.after] },
-  };
-  const key = await storeRequest(objects, request);
-  const effect = `verify-${requestDigest(key)}`;
-  const result = await readResult(objects, effect, 'verified');
-  if (result === undefined) {
-    const urgent = builds.some((build) => build.need.urgency === 'security');
-    await ensureJob(
-      context,
-      'verify',
-      effect,
-      (attempt) => ({ request: key, attempt }),
-      urgent ? 'security' : 'normal',
-    );
-    return undefined;
+  const open = builds.filter((build) => !hasPassed(context, build, findings));
+  if (open.length > 0) {
+    const request: VerifyRequest = {
+      kind: 'verify',
+      purpose,
+      generation: 0,
+      packages: [...new Set(open.map((build) => build.need.resolved.name))],
+      builds: open.map(judged),
+      beside: builds.filter((build) => !open.includes(build)).map(judged),
+      gateSet: gateSetVersion,
+      findings: { before: [...findings.before], after: [...findings.after] },
+    };
+    const generation = world.generation?.generation ?? 0;
+    const urgent = open.some((build) => build.need.urgency === 'security');
+    let result = await ask(context, request, urgent);
+    // A refusal may have been about what else was published.
+    if (result?.verdicts.some(({ passed }) => !passed) === true && result.generation !== generation)
+      result = await ask(context, { ...request, generation }, urgent);
+    if (result === undefined) return undefined;
+    for (const verdict of result.verdicts) await recordVerdict(context, verdict);
   }
-  for (const verdict of result.verdicts) await recordVerdict(context, verdict);
-  return result.verdicts;
+  const verdicts = builds.flatMap((build) => context.book.get('verdict', build.buildKey)?.value ?? []);
+  return verdicts.length === builds.length ? verdicts : undefined;
+}
+
+/** Whether a build passed the gates of today, and nothing is known since that they would look at. */
+export function hasPassed(
+  { book }: Pick<ConductorContext, 'book'>,
+  build: PlannedBuild,
+  findings: VerifyRequest['findings'],
+): boolean {
+  const verdict = book.get('verdict', build.buildKey)?.value;
+  if (verdict?.passed !== true || verdict.gateSet !== gateSetVersion) return false;
+  return verdict.findings === undefined || verdict.findings === findingsStamp(findings, verdict.package);
+}
+
+function judged(build: PlannedBuild): VerifyRequest['builds'][number] {
+  const { need, buildKey, attempt } = build;
+  const { name, fullVersion } = need.resolved;
+  return { buildKey, attempt: attempt?.attempt ?? 1, target: need.target, package: name, version: fullVersion };
+}
+
+/** What came of a request; makes sure that something will. */
+async function ask(
+  context: ConductorContext,
+  request: VerifyRequest,
+  urgent: boolean,
+): Promise<VerifiedResult | undefined> {
+  const key = await storeRequest(context.objects, request);
+  const effect = `verify-${requestDigest(key)}`;
+  const result = await readResult(context.objects, effect, 'verified');
+  if (result !== undefined) return result;
+  const payload = (attempt: number) => ({ request: key, attempt });
+  await ensureJob(context, 'verify', effect, payload, urgent ? 'security' : 'normal');
+  return undefined;
+}
+
+/**
+ * Writes down verdicts as they come in: what was asked may be asked otherwise by now, with other builds or findings, and what
+ * passed need not be judged again for that. A verdict that is older than the known one says nothing.
+ */
+export async function recordVerdicts(context: ConductorContext, result: VerifiedResult): Promise<void> {
+  for (const verdict of result.verdicts) {
+    const known = context.book.get('verdict', verdict.buildKey)?.value;
+    if (known === undefined || known.at < verdict.at) await recordVerdict(context, verdict);
+  }
 }
 
 async function recordVerdict(context: ConductorContext, verdict: Verdict): Promise<void> {

@@ -12,7 +12,8 @@ import { createManualClock } from '../../fakes/manual-clock.ts';
 import { makePackage } from '../../support/package-trees.ts';
 
 const at = '2026-06-01T09:00:00.000Z';
-const build = { buildKey: 'key', attempt: 1, target: 'x86_64-gnu', package: 'tool', version: '1.0.0-r0' } as const;
+const name = { buildKey: 'key', attempt: 1, target: 'x86_64-gnu', package: 'tool', version: '1.0.0-r0' } as const;
+const build = { ...name, makes: [{ name: 'tool', tested: true }] };
 const request: VerifyRequest = {
   kind: 'verify',
   purpose: 'main',

@@ -3,8 +3,11 @@ import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { PackagedTree } from '../../../src/build/packaging.ts';
 import { signApk } from '../../../src/formats/apk.ts';
+import { assembleApk } from '../../../src/formats/apk-assembly.ts';
+import type { TarEntry } from '../../../src/formats/tar.ts';
 import type { Artifact } from '../../../src/model/artifact.ts';
 import type { BuildResult } from '../../../src/model/build.ts';
+import { sha256 } from '../../../src/model/canonical.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { verdictSchema } from '../../../src/model/verdict.ts';
 import { gateSetVersion, gates } from '../../../src/verify/registry.ts';
@@ -38,8 +41,11 @@ function resultOf(artifacts: readonly Artifact[], more: Partial<BuildResult> = {
 function inputOf(packages: readonly PackagedTree[], more: Partial<VerifyInput> = {}): VerifyInput {
   return {
     result: resultOf(packages.map((one) => one.artifact)),
+    buildKey: 'key',
     package: 'tool',
     version: '1.0.0-r0',
+    target: 'x86_64-gnu',
+    makes: packages.map(({ artifact: { info } }) => ({ name: info.name, tested: info.name === 'tool' })),
     files: new Map(
       packages.map(({ artifact, bytes }) => [`${artifact.info.name}-${artifact.info.version}.apk`, bytes]),
     ),
@@ -119,10 +125,40 @@ describe('well-formed', () => {
       info: { ...tool.artifact.info, depends: [] as string[], provides: ['cmd:sudo=1'] },
     };
     expect(outcome(inputOf([tool], { result: resultOf([lie]) }), 'well-formed')).toMatch(/describes itself otherwise/);
-    const foreign = { ...tool.artifact, target: 'aarch64-gnu' as const };
-    expect(outcome(inputOf([tool], { result: resultOf([foreign]) }), 'well-formed')).toMatch(
-      /is for x86_64, not aarch64/,
-    );
+    expect(outcome(inputOf([tool], { target: 'aarch64-gnu' }), 'well-formed')).toMatch(/is for x86_64, not aarch64/);
+  });
+
+  it('fails for what the recipe does not make, for another target, and for the result of another build', async () => {
+    const musl = await makePackage({ name: 'busybox', input: { origin: 'tool', target: 'x86_64-musl' } });
+    const input = inputOf([musl], { makes: [{ name: 'tool', tested: false }], buildKey: 'other' });
+    const said = outcome(input, 'well-formed');
+    expect(said).toContain('the result is of build key, not of other');
+    expect(said).toContain('busybox is not a package of the recipe');
+    expect(said).toContain('tool is a package of the recipe and was not built');
+    expect(said).toContain('busybox is for x86_64-musl, not x86_64-gnu');
+    expect(verifyBuild(input)).toMatchObject({ buildKey: 'other', passed: false });
+  });
+
+  it.each<[string, TarEntry, RegExp]>([
+    [
+      'a setuid file',
+      { path: 'bin/sh', type: 'file', mode: 0o4755, content: Buffer.from('#!') },
+      /bin\/sh has mode 4755/,
+    ],
+    ['a name at the top that apk drops', { path: '.hidden', type: 'directory', mode: 0o755 }, /starts with a dot/],
+    ['a link above the root', { path: 'up', type: 'symlink', mode: 0o777, link: '../x' }, /above the root/],
+  ])('fails for %s, whoever packaged it', async (_, entry, because) => {
+    const { info } = tool.artifact;
+    const bom = `var/lib/db/sbom/tool-${info.version}.spdx.json`;
+    const made = await assembleApk({
+      info,
+      configuration: 'package:\n  name: tool\n',
+      scriptlets: {},
+      entries: [entry, { path: bom, type: 'file', mode: 0o644, content: Buffer.from('{}') }],
+      sourceDateEpoch: 0,
+    });
+    const artifact = { ...tool.artifact, ...made, digest: sha256(made.bytes), bytes: made.bytes.length };
+    expect(outcome(inputOf([{ artifact, bytes: made.bytes }]), 'well-formed')).toMatch(because);
   });
 
   it('fails for a package that its builder signed', () => {
@@ -134,8 +170,11 @@ describe('well-formed', () => {
 
 describe('recipe-tests', () => {
   it('is waived without tests, and fails with the message of a failed one', () => {
-    expect(outcome(inputOf([tool], { result: resultOf([tool.artifact], { tests: [] }) }), 'recipe-tests')).toBe(
-      'waived: the recipe has no tests',
+    const untold = resultOf([tool.artifact], { tests: [] });
+    const makes = [{ name: 'tool', tested: false }];
+    expect(outcome(inputOf([tool], { result: untold, makes }), 'recipe-tests')).toBe('waived: the recipe has no tests');
+    expect(outcome(inputOf([tool], { result: untold }), 'recipe-tests')).toBe(
+      'failed: tool has a test in the recipe, and the builder says nothing of it',
     );
     const failure = {
       class: 'package' as const,

@@ -1,6 +1,9 @@
 import { RegrowError } from '../errors.ts';
 import type { TreeEntry } from '../ports/workspace.ts';
 
+/** What is looked at of an entry: of a tree that is to become a package, or of a package that somebody made. */
+type CheckedEntry = Pick<TreeEntry, 'path' | 'type' | 'mode' | 'link'>;
+
 const setIds = 0o6000;
 /** apk's own rule for names (apk-tools `apk_blob` name validation): what may stand in a file name and in a dependency. */
 const packageName = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
@@ -49,7 +52,7 @@ function checkPath(name: string, path: string): void {
  * Refuses what may not go into a package: paths and links that leave it, devices and sockets, setuid and setgid files, and
  * a package name that would be read as a path. Errors: build.output-unsafe, naming package and file.
  */
-export function checkTree(name: string, entries: readonly TreeEntry[]): void {
+export function checkTree(name: string, entries: readonly CheckedEntry[]): void {
   if (!packageName.test(name)) {
     throw new RegrowError('build.output-unsafe', `${JSON.stringify(name)} is not a package name`, {
       package: name,
