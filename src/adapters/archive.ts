@@ -1,4 +1,4 @@
-import { cp, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RegrowError } from '../errors.ts';
 import type { Exec } from '../ports/exec.ts';
@@ -9,9 +9,16 @@ const timeout = 10 * 60_000;
 
 /**
  * Unpacks an archive of sources by what it is, not by its name: zip through unzip, everything else through tar, which knows
- * the compressions itself. Owners and setuid bits are not taken over; both tools refuse names that lead out of `into`.
+ * the compressions itself. Owners and setuid bits are not taken over; both tools refuse names that lead out of `into`, but
+ * follow symlinks that stand in it already: `into` has to be a fresh, empty directory. Returns the directories whose
+ * content is the archive's without its `strip` leading components.
  */
-export async function extractArchive(exec: Exec, archive: string, into: string, strip: number): Promise<void> {
+export async function extractArchive(
+  exec: Exec,
+  archive: string,
+  into: string,
+  strip: number,
+): Promise<readonly string[]> {
   if (await isZip(archive)) return extractZip(exec, archive, into, strip);
   const result = await exec.run({
     argv: [
@@ -25,10 +32,11 @@ export async function extractArchive(exec: Exec, archive: string, into: string, 
       '--no-overwrite-dir',
       '--force-local',
     ],
-    env: { PATH: searchPath, LC_ALL: 'C.UTF-8' },
+    env: { PATH: searchPath, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
     timeout,
   });
   if (result.exitCode !== 0) throw notUnpacked(archive, result.stderr);
+  return [into];
 }
 
 async function isZip(archive: string): Promise<boolean> {
@@ -41,36 +49,23 @@ async function isZip(archive: string): Promise<boolean> {
   }
 }
 
-/** unzip cannot leave out leading components: it unpacks beside, and what lies deep enough is moved. */
-async function extractZip(exec: Exec, archive: string, into: string, strip: number): Promise<void> {
-  const beside = `${into}.unzip`;
-  await rm(beside, { recursive: true, force: true });
-  await mkdir(beside);
-  try {
-    const result = await exec.run({
-      argv: ['unzip', '-q', '-o', archive, '-d', beside],
-      env: { PATH: searchPath, LC_ALL: 'C.UTF-8' },
-      timeout,
-    });
-    if (result.exitCode !== 0) throw notUnpacked(archive, result.stderr);
-    let level = [beside];
-    for (let depth = 0; depth < strip; depth += 1) level = (await Promise.all(level.map(childDirectories))).flat();
-    for (const directory of level) {
-      for (const name of await readdir(directory)) await moveInto(join(directory, name), join(into, name));
-    }
-  } finally {
-    await rm(beside, { recursive: true, force: true });
-  }
+/** unzip cannot leave out leading components: the directories that lie deep enough are what is asked for. */
+async function extractZip(exec: Exec, archive: string, into: string, strip: number): Promise<readonly string[]> {
+  const result = await exec.run({
+    argv: ['unzip', '-q', '-o', archive, '-d', into],
+    // A zip has local times; they are taken for UTC, whatever this machine's zone is.
+    env: { PATH: searchPath, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
+    timeout,
+  });
+  if (result.exitCode !== 0) throw notUnpacked(archive, result.stderr);
+  let level = [into];
+  for (let depth = 0; depth < strip; depth += 1) level = (await Promise.all(level.map(childDirectories))).flat();
+  return level;
 }
 
 async function childDirectories(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   return entries.filter((entry) => entry.isDirectory()).map((entry) => join(directory, entry.name));
-}
-
-async function moveInto(from: string, to: string): Promise<void> {
-  if ((await lstat(to).catch(() => undefined)) === undefined) return rename(from, to);
-  await cp(from, to, { recursive: true, force: true, verbatimSymlinks: true });
 }
 
 function notUnpacked(archive: string, said: string): RegrowError {

@@ -4,7 +4,6 @@ import {
   copyFile,
   link,
   lstat,
-  lutimes,
   mkdir,
   mkdtemp,
   open,
@@ -21,7 +20,8 @@ import type { Exec } from '../ports/exec.ts';
 import type { TreeEntry, UnpackEntry, Workspace, Workspaces } from '../ports/workspace.ts';
 import { extractArchive } from './archive.ts';
 import { createHostLinks, type HostLinks, mergeHost } from './host-root.ts';
-import { walkTree } from './tree-walk.ts';
+import { mergeTree } from './tree-merge.ts';
+import { setTreeTimes, walkTree } from './tree-walk.ts';
 
 export interface WorkspacesOptions {
   /** The folder that workspaces are made in; made when absent. */
@@ -48,26 +48,48 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
 
 function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace {
   const inside = (relative: string): string => join(base, ...components(relative));
-  /** A path whose parent is truly below the base: untrusted code may have put a symlink anywhere on the way. */
-  const contained = async (relative: string): Promise<string> => {
+  /** A path whose parent is truly below `top`: untrusted code may have put a symlink anywhere on the way. */
+  const contained = async (relative: string, top = base): Promise<string> => {
     const path = inside(relative);
-    if (path === base) return path;
-    return join(await realParent(base, dirname(path), relative), path.slice(dirname(path).length + 1));
+    if (path === top) return path;
+    return join(await realParent(top, dirname(path), relative), path.slice(dirname(path).length + 1));
   };
-  const makeDirectory = async (relative: string): Promise<void> => {
+  const makeDirectory = async (relative: string, top = base): Promise<string> => {
     let path = base;
     for (const component of components(relative)) {
       path = join(path, component);
       const stat = await lstat(path).catch(() => undefined);
       if (stat === undefined) await mkdir(path, { mode: 0o755 });
-      else if (stat.isSymbolicLink()) path = await realParent(base, path, relative);
+      else if (stat.isSymbolicLink()) path = await realParent(top, path, relative);
       else if (!stat.isDirectory()) throw unsafe(relative, 'a file stands where a directory is due');
+    }
+    return path;
+  };
+  /** Fills a directory that no step can reach, and moves what `work` says of it. */
+  const fill = async <T>(
+    into: string,
+    within: string,
+    work: (directory: string) => Promise<{ readonly from: readonly string[]; readonly value: T }>,
+  ): Promise<T> => {
+    const top = inside(within);
+    const target = await makeDirectory(into, top);
+    const fresh = await mkdtemp(join(base, 'fresh-'));
+    try {
+      await chmod(fresh, 0o755);
+      const { from, value } = await work(fresh);
+      for (const directory of from) await mergeTree(directory, target, top);
+      return value;
+    } finally {
+      await removeTree(fresh);
     }
   };
 
   return {
     path: inside,
-    makeDirectory: (relative) => guard(() => makeDirectory(relative)),
+    makeDirectory: (relative) =>
+      guard(async () => {
+        await makeDirectory(relative);
+      }),
     write: (relative, content, mode = 0o644) =>
       guard(async () => {
         await makeDirectory(dirname(relative));
@@ -92,15 +114,19 @@ function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace 
         await makeDirectory(relative);
         await unpackEntries(await realpath(await contained(relative)), entries);
       }),
-    extract: (archive, into, stripComponents) =>
+    fill: (into, work, within = '') =>
+      guard(() => fill(into, within, async (directory) => ({ from: [directory], value: await work(directory) }))),
+    extract: (archive, into, strip, within = '') =>
+      guard(() =>
+        fill(into, within, async (directory) => ({
+          from: await extractArchive(exec, archive, directory, strip),
+          value: undefined,
+        })),
+      ),
+    copy: (file, relative, within = '') =>
       guard(async () => {
-        await makeDirectory(into);
-        await extractArchive(exec, archive, await contained(into), stripComponents);
-      }),
-    copy: (file, relative) =>
-      guard(async () => {
-        await makeDirectory(dirname(relative));
-        const path = await contained(relative);
+        await makeDirectory(dirname(relative), inside(within));
+        const path = await contained(relative, inside(within));
         await rm(path, { force: true });
         await copyFile(file, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
         await chmod(path, 0o644);
@@ -110,14 +136,7 @@ function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace 
         await makeDirectory(relative);
         await mergeHost(await contained(relative), libc, links);
       }),
-    setTimes: (relative, time) =>
-      guard(async () => {
-        const path = await contained(relative);
-        const entries = await walkTree(path);
-        // Children first: writing into a directory would change its time again.
-        for (const entry of entries.toReversed()) await lutimes(join(path, entry.path), time, time);
-        await lutimes(path, time, time);
-      }),
+    setTimes: (relative, time) => guard(async () => setTreeTimes(Buffer.from(await contained(relative)), time)),
     remove: (relative) => guard(async () => removeTree(await contained(relative))),
   };
 }
@@ -152,12 +171,20 @@ async function writeNew(path: string, content: Uint8Array | string, mode: number
 }
 
 async function readPlain(path: string, shown: string): Promise<Uint8Array> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
-    (error: unknown) => {
-      if (isCode(error, 'ELOOP')) throw unsafe(shown, 'it is a symlink');
-      throw error;
-    },
-  );
+  const openPlain = () => open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const file = await openPlain().catch(async (error: unknown) => {
+    if (isCode(error, 'ELOOP')) throw unsafe(shown, 'it is a symlink');
+    if (!isCode(error, 'EACCES')) throw error;
+    // A package may have files that nobody but root can read; whoever builds as somebody else opens their own for a moment.
+    const stat = await lstat(path);
+    if (!stat.isFile()) throw unsafe(shown, 'it is no file');
+    await chmod(path, (stat.mode & 0o7777) | 0o400);
+    try {
+      return await openPlain();
+    } finally {
+      await chmod(path, stat.mode & 0o7777);
+    }
+  });
   try {
     if (!(await file.stat()).isFile()) throw unsafe(shown, 'it is no file');
     return await file.readFile();

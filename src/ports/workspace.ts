@@ -38,17 +38,23 @@ export interface Workspace {
   walk(relative: string): Promise<readonly TreeEntry[]>;
   /** Puts entries below a directory, never through a symlink to outside of it. */
   unpack(relative: string, entries: Iterable<UnpackEntry>): Promise<void>;
+  /**
+   * Has `work` fill a fresh, empty directory, given by its absolute path, and moves what it left there below `into`. For
+   * programs of the host that would follow links which a step put there. Nothing is written outside of `within`, a
+   * directory at or above `into`; the whole workspace when absent. So it is for `extract` and `copy`.
+   */
+  fill<T>(into: string, work: (directory: string) => Promise<T>, within?: string): Promise<T>;
   /** Unpacks a source archive (tar, tar.gz, tar.bz2, tar.xz, zip by its content) below a directory, leaving out leading path components. */
-  extract(archive: string, into: string, stripComponents: number): Promise<void>;
+  extract(archive: string, into: string, stripComponents: number, within?: string): Promise<void>;
   /** Copies a file of the host (one of the cache of sources) to a relative path. */
-  copy(file: string, relative: string): Promise<void>;
+  copy(file: string, relative: string, within?: string): Promise<void>;
   /**
    * Fills the gaps of a root with links to the host's files: what the root does not have, and the host's
    * `/usr/{bin,sbin,lib,lib64,include,libexec,share}` has, becomes a link to `/host/usr/…`. The root's own files always win.
    * In a musl root the C compiler is musl-gcc under every name, and the host C library's headers are left out.
    */
   mergeHost(relative: string, libc: Libc): Promise<void>;
-  /** Sets every modification time below a directory, seconds since 1970. */
+  /** Sets the modification time of a file, or of a directory and everything below it, seconds since 1970. */
   setTimes(relative: string, time: number): Promise<void>;
   remove(relative: string): Promise<void>;
 }

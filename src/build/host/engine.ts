@@ -161,6 +161,7 @@ async function buildPackages(build: RunningBuild, place: BuildPlace): Promise<re
       root: directories.root,
       build: directories.build,
       script: directories.script,
+      sourceDateEpoch: request.recorded.sourceDateEpoch,
       package: resolved.name,
       environment: { ...baseEnvironment(libc, request.recorded.sourceDateEpoch), ...resolved.environment.variables },
       commands: hostCommands(context.hostTools, request.environment.host, libc),

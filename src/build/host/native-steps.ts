@@ -1,13 +1,17 @@
 import { RegrowError } from '../../errors.ts';
 import type { SpdxSource } from '../../formats/spdx.ts';
+import { decodeName } from '../../formats/spdx.ts';
 import type { ResolvedStep } from '../../model/recipe/resolved.ts';
 import type { Git } from '../../ports/git.ts';
 import type { Sources } from '../../ports/sources.ts';
 import type { Workspace } from '../../ports/workspace.ts';
-import { directories } from './context.ts';
 
 export interface NativeStepContext {
   readonly workspace: Workspace;
+  /** What the steps see as `/home/build`, relative to the workspace. */
+  readonly build: string;
+  /** Time of what is downloaded, seconds since 1970. */
+  readonly sourceDateEpoch: number;
   readonly sources: Sources;
   readonly git: Git;
   readonly package: string;
@@ -35,13 +39,17 @@ async function fetchArchive(inputs: Inputs, workingDirectory: string, context: N
   say(`fetched ${uri}, ${file.bytes} bytes, sha256 ${file.sha256}`);
   const directory = workspacePath(workingDirectory, '.', context);
   const name = baseName(uri);
-  if (inputs['delete'] !== 'true') await workspace.copy(file.path, `${directory}/${name}`);
+  if (inputs['delete'] !== 'true') {
+    await workspace.copy(file.path, `${directory}/${name}`, context.build);
+    await workspace.setTimes(`${directory}/${name}`, context.sourceDateEpoch);
+  }
   if (inputs['extract'] !== 'false') {
     const into = workspacePath(workingDirectory, inputs['directory'] ?? '.', context);
     await workspace.extract(
       file.path,
       into,
       wholeNumber(inputs['strip-components'] ?? '1', 'strip-components', context),
+      context.build,
     );
   }
   return { kind: 'archive', url: uri, sha256: file.sha256, ...(sha512 === '' ? {} : { sha512: file.sha512 }) };
@@ -54,7 +62,6 @@ async function checkOut(inputs: Inputs, workingDirectory: string, context: Nativ
   const branch = inputs['branch'] ?? '';
   const expected = inputs['expected-commit'] ?? '';
   const destination = workspacePath(workingDirectory, inputs['destination'] ?? '.', context);
-  // A step before may have left a repository with settings that make git run programs, here where nothing holds them.
   if (await workspace.exists(`${destination}/.git`)) {
     throw new RegrowError(
       'build.refused',
@@ -66,16 +73,19 @@ async function checkOut(inputs: Inputs, workingDirectory: string, context: Nativ
       },
     );
   }
-  await workspace.makeDirectory(destination);
-  const head = await git.checkout({
-    repository,
-    ...(tag === '' ? {} : { tag }),
-    ...(tag !== '' || branch === '' ? {} : { branch }),
-    ...(expected === '' ? {} : { commit: expected }),
-    into: workspace.path(destination),
-    recurseSubmodules: inputs['recurse-submodules'] === 'true',
-    signal,
-  });
+  const checkOutInto = (into: string) =>
+    git.checkout({
+      repository,
+      ...(tag === '' ? {} : { tag }),
+      ...(tag !== '' || branch === '' ? {} : { branch }),
+      ...(expected === '' ? {} : { commit: expected }),
+      into,
+      recurseSubmodules: inputs['recurse-submodules'] === 'true',
+      signal,
+    });
+  // Not where a step was before: it may have left repositories, also of submodules, with settings that make git run
+  // programs, here where nothing holds them.
+  const head = await workspace.fill(destination, checkOutInto, context.build);
   if (expected !== '' && head.commit !== expected) {
     const ref = tag === '' ? branch : tag;
     throw new RegrowError(
@@ -109,13 +119,13 @@ function workspacePath(workingDirectory: string, relative: string, context: Nati
       remedy: 'choose a directory below /home/build',
     });
   }
-  return directories.build + path.slice('/home/build'.length);
+  return context.build + path.slice('/home/build'.length);
 }
 
 /** What the file is called in the working directory: the last part of the address's path. */
 function baseName(uri: string): string {
   const path = URL.canParse(uri) ? new URL(uri).pathname : uri;
-  const name = decodeURIComponent(path.split('/').at(-1) ?? '').replaceAll(/[/\0]/g, '_');
+  const name = decodeName(path.split('/').at(-1) ?? '').replaceAll(/[/\0]/g, '_');
   return name === '' || name === '.' || name === '..' ? 'download' : name;
 }
 

@@ -28,6 +28,7 @@ export interface StepPlace {
   readonly root: string;
   readonly build: string;
   readonly script: string;
+  readonly sourceDateEpoch: number;
   readonly package: string;
   readonly environment: Readonly<Record<string, string>>;
   /** Commands that have to be there; tool.missing otherwise. */
@@ -135,7 +136,9 @@ export async function createStepRunner(place: StepPlace, context: HostEngineCont
       if (step.native !== undefined || step.runs !== undefined) current = label;
       if (step.native !== undefined) {
         const say = (line: string): void => log.say(`${place.package}: ${line}`);
-        const native = { workspace, sources: context.sources, git: context.git, package: place.package, say, signal };
+        const { sources: cache, git } = context;
+        const { build, sourceDateEpoch } = place;
+        const native = { workspace, build, sourceDateEpoch, sources: cache, git, package: place.package, say, signal };
         sources.push(await runNativeStep(step, native));
       } else if (step.runs !== undefined) {
         await runScript(step, label, step.runs, inner);

@@ -46,7 +46,16 @@ export async function runTest(run: TestRun, context: HostEngineContext): Promise
     const commands = hostCommands(context.hostTools, request.testEnvironments[name]?.host ?? [], libc);
     const place = { root: `${base}/root`, build: `${base}/build`, script: `${base}/script` };
     runner = await createStepRunner(
-      { ...place, workspace, package: name, environment, commands, log, signal: run.signal },
+      {
+        ...place,
+        workspace,
+        sourceDateEpoch: request.recorded.sourceDateEpoch,
+        package: name,
+        environment,
+        commands,
+        log,
+        signal: run.signal,
+      },
       context,
     );
     await runner.run(test.steps);
@@ -72,6 +81,7 @@ export async function writeFiles(workspace: Workspace, directory: string, reques
     const script = bytes.length > 2 && bytes[0] === 0x23 && bytes[1] === 0x21;
     await workspace.write(`${directory}/${relative}`, bytes, script ? 0o755 : 0o644);
   }
+  await workspace.setTimes(directory, request.recorded.sourceDateEpoch);
 }
 
 async function installed(run: TestRun, context: HostEngineContext, libc: Libc): Promise<readonly EnvironmentPackage[]> {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -53,6 +54,29 @@ describe('workspace', () => {
       expect.objectContaining({ path: 'pipe', type: 'other' }),
       { path: 'é', type: 'file', mode: 0o644, size: 0 },
     ]);
+  });
+
+  test('reads what its owner may not read, and leaves files as they were', async () => {
+    await workspace.write('t/sbin/secret', 'x', 0o111);
+    await workspace.write('t/none', 'y', 0o600);
+    chmodSync(workspace.path('t/none'), 0);
+    chmodSync(workspace.path('t/sbin'), 0o111);
+    // Root may read everything, so the test is somebody else for a moment.
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) execFileSync('chown', ['-R', '65534', directory]);
+    try {
+      if (isRoot) process.seteuid?.(65_534);
+      expect(await workspace.walk('t')).toEqual([
+        { path: 'none', type: 'file', mode: 0, size: 1 },
+        { path: 'sbin', type: 'directory', mode: 0o111, size: 0 },
+        { path: 'sbin/secret', type: 'file', mode: 0o111, size: 1 },
+      ]);
+      expect(Buffer.from(await workspace.read('t/none')).toString()).toBe('y');
+      expect(Buffer.from(await workspace.read('t/sbin/secret')).toString()).toBe('x');
+      expect(lstatSync(workspace.path('t/none')).mode & 0o777).toBe(0);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
   });
 
   test.each(['../x', 'a/../../x', '/etc/x', 'a\0b'])('refuses the path %j', async (path) => {
@@ -115,6 +139,50 @@ describe('workspace', () => {
     return undefined;
   });
 
+  test('an archive goes neither through links that a step left, nor to files outside by hard link', async () => {
+    const outside = join(directory, 'outside');
+    mkdirSync(outside);
+    writeFileSync(join(outside, 'secret'), 'secret');
+    await workspace.makeDirectory('build');
+    symlinkSync(outside, workspace.path('build/x'));
+    const tree = join(directory, 'tree/x');
+    mkdirSync(tree, { recursive: true });
+    writeFileSync(join(tree, 'new'), 'evil');
+    const archive = join(directory, 'evil.tar');
+    execFileSync('tar', ['-cf', archive, '-C', join(directory, 'tree'), 'x']);
+    await expect(workspace.extract(archive, 'build', 0)).rejects.toMatchObject(unsafe);
+
+    writeFileSync(join(tree, 'secret'), '');
+    linkSync(join(tree, 'secret'), join(directory, 'tree/z'));
+    execFileSync('tar', ['-cf', archive, '-C', join(directory, 'tree'), 'x/secret', 'z']);
+    execFileSync('tar', ['--delete', '-f', archive, 'x/secret']);
+    await expect(workspace.extract(archive, 'build', 0)).rejects.toMatchObject({ code: 'upstream.answer-invalid' });
+
+    await expect(
+      workspace.fill('build', async (into) => linkSync(join(outside, 'secret'), join(into, 'hard'))),
+    ).rejects.toMatchObject(unsafe);
+    expect(readdirSync(outside)).toEqual(['secret']);
+    expect(await workspace.list('')).toEqual(['build']);
+    expect(await workspace.list('build')).toEqual(['x']);
+  });
+
+  test('what is extracted comes over what is there, and replaces files and links', async () => {
+    await workspace.write('src/a/old', 'old');
+    await workspace.write('src/a/both', 'old');
+    symlinkSync('old', workspace.path('src/a/link'));
+    const tree = join(directory, 'tree');
+    mkdirSync(join(tree, 'a/locked'), { recursive: true });
+    for (const name of ['both', 'link', 'locked/f']) writeFileSync(join(tree, 'a', name), 'new');
+    chmodSync(join(tree, 'a/locked'), 0o555);
+    const archive = join(directory, 'a.tar');
+    execFileSync('tar', ['-cf', archive, '-C', tree, 'a']);
+    await workspace.extract(archive, 'src', 0);
+    expect(readFileSync(workspace.path('src/a/both'), 'utf8')).toBe('new');
+    expect(readFileSync(workspace.path('src/a/old'), 'utf8')).toBe('old');
+    expect(lstatSync(workspace.path('src/a/link')).isFile()).toBe(true);
+    expect(lstatSync(workspace.path('src/a/locked')).mode & 0o7777).toBe(0o555);
+  });
+
   test('says that a file is no archive', async () => {
     writeFileSync(join(directory, 'x'), 'hello');
     await expect(workspace.extract(join(directory, 'x'), 'src', 1)).rejects.toMatchObject({
@@ -166,6 +234,10 @@ describe('workspace', () => {
     await workspace.write('t/d/f', '');
     symlinkSync('f', workspace.path('t/d/l'));
     await workspace.setTimes('t', 1_000_000);
+    const odd = Buffer.concat([Buffer.from(`${workspace.path('t')}/`), Buffer.from([0xff])]);
+    writeFileSync(odd, '');
+    await workspace.setTimes('t', 1_000_000);
+    expect(lstatSync(odd).mtimeMs).toBe(1_000_000_000);
     for (const path of ['t', 't/d', 't/d/f', 't/d/l'])
       expect(lstatSync(workspace.path(path)).mtimeMs).toBe(1_000_000_000);
   });
