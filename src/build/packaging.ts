@@ -1,7 +1,7 @@
 import { RegrowError } from '../errors.ts';
 import { assembleApk } from '../formats/apk-assembly.ts';
 import { type ElfFile, readElf } from '../formats/elf.ts';
-import { checkTree } from '../formats/package-tree.ts';
+import { checkSize, checkTree } from '../formats/package-tree.ts';
 import { type SpdxFacts, writeSpdx } from '../formats/spdx.ts';
 import type { TarEntry } from '../formats/tar.ts';
 import type { Artifact } from '../model/artifact.ts';
@@ -149,6 +149,8 @@ function scannedFiles(tree: PackageTree, contents: ReadonlyMap<string, Uint8Arra
 export async function packageTree(input: PackagingInput): Promise<PackagedTree> {
   const { package: recipe, tree, fullVersion, sourceDateEpoch } = input;
   checkTree(recipe.name, tree.entries);
+  // Of the siblings libraries are read, below.
+  for (const one of [tree, ...input.siblings]) checkSize(recipe.name, one.entries);
   const contents = await readFiles(tree);
   const sonames = await readSonames([tree, ...input.siblings]);
   const { depends, provides } = scanDependencies(recipe, {

@@ -16,6 +16,33 @@ function unsafe(name: string, path: string, what: string, remedy: string): Regro
   });
 }
 
+/** What an entry takes in a package besides its content: headers for its name and its hash. */
+const entrySize = 1536;
+
+/** Bytes that the files of one package may have together: it is put together, and read back, in memory. */
+export const packageSizeLimit = 1.5 * 2 ** 30;
+
+/**
+ * Refuses a tree whose files are more than a package may hold, before any of them is read; a sparse file counts as long as it
+ * says it is. Errors: build.output-unsafe, naming the largest file.
+ */
+export function checkSize(
+  name: string,
+  entries: readonly Pick<TreeEntry, 'path' | 'size'>[],
+  limit: number = packageSizeLimit,
+): void {
+  const sum = entries.reduce((total, { size }) => total + size + entrySize, 0);
+  if (sum <= limit) return;
+  const largest = entries.reduce((a, b) => (b.size > a.size ? b : a));
+  const megabytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  throw unsafe(
+    name,
+    largest.path,
+    `has ${megabytes(largest.size)} of the ${megabytes(sum)} in ${entries.length} files and directories; a package may have ${megabytes(limit)}`,
+    'leave out what is not needed, split the package, or build it with engine: melange',
+  );
+}
+
 /** How many directories a relative link climbs above the root, from the directory that it stands in. */
 function leavesRoot(path: string, link: string): boolean {
   if (link.startsWith('/')) return false;

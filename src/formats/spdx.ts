@@ -57,11 +57,20 @@ export function apkPurl(facts: Pick<SpdxFacts, 'name' | 'version' | 'arch' | 'di
   return `pkg:apk/${path}@${encodeURIComponent(facts.version)}?arch=${facts.arch}&distro=${encodeURIComponent(distro)}`;
 }
 
+/** A part of an address without its escapes; as it is written where they are none, as in `100%.tar.gz`. */
+export function decodeName(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** The purl of a source: of GitHub's own type where it is there, else generic with its address. */
 export function sourcePurl(source: SpdxSource): string {
   const address = source.kind === 'git' ? source.repository : source.url;
   if (source.kind === 'archive') {
-    const file = decodeURIComponent(new URL(address).pathname.split('/').at(-1) ?? '') || 'source';
+    const file = (URL.canParse(address) && decodeName(new URL(address).pathname.split('/').at(-1) ?? '')) || 'source';
     const checksum = source.sha256 === undefined ? '' : `&checksum=sha256:${source.sha256}`;
     return `pkg:generic/${encodeURIComponent(file)}?download_url=${encodeURIComponent(address)}${checksum}`;
   }

@@ -1,6 +1,5 @@
 import { RegrowError } from '../../errors.ts';
-import type { SpdxSource } from '../../formats/spdx.ts';
-import { decodeName } from '../../formats/spdx.ts';
+import { decodeName, type SpdxSource } from '../../formats/spdx.ts';
 import type { ResolvedStep } from '../../model/recipe/resolved.ts';
 import type { Git } from '../../ports/git.ts';
 import type { Sources } from '../../ports/sources.ts';
@@ -126,7 +125,7 @@ function workspacePath(workingDirectory: string, relative: string, context: Nati
 function baseName(uri: string): string {
   const path = URL.canParse(uri) ? new URL(uri).pathname : uri;
   const name = decodeName(path.split('/').at(-1) ?? '').replaceAll(/[/\0]/g, '_');
-  return name === '' || name === '.' || name === '..' ? 'download' : name;
+  return name === '' || name === '.' || name === '..' || Buffer.byteLength(name) > 255 ? 'download' : name;
 }
 
 function wholeNumber(text: string, name: string, context: NativeStepContext): number {

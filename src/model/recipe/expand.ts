@@ -1,5 +1,6 @@
 import { type ErrorWhere, RegrowError } from '../../errors.ts';
 import { evaluateCondition } from './condition.ts';
+import { checkVariables } from './fields.ts';
 import { isNativePipeline, type NativePipeline, nativeInputs } from './native-pipelines.ts';
 import { includePipeline, inputDefaults, type PipelineLibrary } from './pipeline.ts';
 import type { PipelineNode } from './pipeline-node.ts';
@@ -81,10 +82,11 @@ function expandSteps(nodes: readonly PipelineNode[], options: ExpandOptions, fra
       const message = `${where.package}: ${where.field}: ${required} steps have to run and ${steps.length} do`;
       throw new RegrowError('recipe.malformed', message, { ...where, remedy: 'check the conditions of the steps' });
     }
-    const environment = Object.entries(node.environment).map(([name, value]) => [
+    const environment = Object.entries(node.environment).map(([name, value]): [string, string] => [
       name,
       substitute(value, inner.scope, where),
     ]);
+    checkVariables(environment, { ...where, field: `${where.field}.environment` });
     return [
       {
         label: substituteKnown(node.name ?? node.label ?? node.uses ?? 'runs', inner.scope),

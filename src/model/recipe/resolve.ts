@@ -2,6 +2,7 @@ import { type ErrorWhere, RegrowError } from '../../errors.ts';
 import type { Target } from '../target.ts';
 import { evaluateCondition } from './condition.ts';
 import { type ExpandOptions, expandPipeline, pipelineNames } from './expand.ts';
+import { checkVariables } from './fields.ts';
 import type { PipelineLibrary } from './pipeline.ts';
 import type { PipelineNode } from './pipeline-node.ts';
 import type { Recipe, RecipeEnvironment, RecipeTest, Subpackage } from './recipe-schema.ts';
@@ -131,12 +132,12 @@ function environmentVariables(
   where: ErrorWhere,
   field: string,
 ): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(environment?.environment ?? {}).map(([name, value]) => [
-      name,
-      substitute(value, scope, { ...where, field: `${field}.environment.${name}` }),
-    ]),
-  );
+  const variables = Object.entries(environment?.environment ?? {}).map(([name, value]): [string, string] => [
+    name,
+    substitute(value, scope, { ...where, field: `${field}.environment.${name}` }),
+  ]);
+  checkVariables(variables, { ...where, field: `${field}.environment` });
+  return Object.fromEntries(variables);
 }
 
 function packageMetadata(

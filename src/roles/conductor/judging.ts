@@ -90,8 +90,15 @@ export function hasPassed(
 
 function judged(build: PlannedBuild): VerifyRequest['builds'][number] {
   const { need, buildKey, attempt } = build;
-  const { name, fullVersion } = need.resolved;
-  return { buildKey, attempt: attempt?.attempt ?? 1, target: need.target, package: name, version: fullVersion };
+  const { name, fullVersion, packages } = need.resolved;
+  return {
+    buildKey,
+    attempt: attempt?.attempt ?? 1,
+    target: need.target,
+    package: name,
+    version: fullVersion,
+    makes: packages.map((one) => ({ name: one.name, tested: (one.test?.steps.length ?? 0) > 0 })),
+  };
 }
 
 /** What came of a request; makes sure that something will. */

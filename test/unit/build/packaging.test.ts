@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { PackageTree } from '../../../src/build/packaging.ts';
 import { readApk } from '../../../src/formats/apk.ts';
+import { checkSize } from '../../../src/formats/package-tree.ts';
 import { makePackage, recipeOf, type TreeNode, treeOf } from '../../support/package-trees.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'regrow-packaging-'));
@@ -236,6 +238,21 @@ describe('what may not be in a package', () => {
         code: 'build.output-unsafe',
       });
     }
+  });
+
+  it('more than fits into memory is build.output-unsafe before anything is read, also in a sibling', async () => {
+    const big = { path: 'usr/lib/libbig.so', type: 'file', mode: 0o755, size: 8 * 2 ** 30 } as const;
+    const unread: PackageTree = { entries: [big], read: () => Promise.reject(new Error('was read')) };
+    for (const input of [{ tree: unread }, { siblings: [unread] }]) {
+      await expect(makePackage({ name: 'big', input })).rejects.toMatchObject({
+        code: 'build.output-unsafe',
+        where: { package: 'big', file: big.path },
+        message: expect.stringContaining('has 8192 MiB of the 8193 MiB'),
+      });
+    }
+    const many = Array.from({ length: 3 }, (_, i) => ({ path: `f${i}`, size: 0 }));
+    expect(() => checkSize('many', many, 3 * 1536 - 1)).toThrow(/in 3 files and directories/);
+    checkSize('many', many, 3 * 1536);
   });
 
   it('a name that is a path is build.output-unsafe', async () => {

@@ -106,6 +106,9 @@ describe('an SPDX document', () => {
   });
 
   it('names a git source that is not on GitHub by its address', () => {
+    expect(sourcePurl({ kind: 'archive', url: 'https://example.org/100%.tar.gz' })).toMatch(
+      /^pkg:generic\/100%25\.tar\.gz\?/,
+    );
     expect(sourcePurl({ kind: 'git', repository: 'https://git.example.org/a/tool.git', commit: 'abc' })).toBe(
       'pkg:generic/tool@abc?vcs_url=git%2Bhttps%3A%2F%2Fgit.example.org%2Fa%2Ftool.git%40abc',
     );

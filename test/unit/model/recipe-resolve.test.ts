@@ -386,3 +386,22 @@ test.skipIf(recipes === undefined)(
     expect(names.size).toBe(11_166);
   },
 );
+
+test.each([
+  ['a name with an equals sign', 'A=B: c', /"A=B" is no name of a variable/],
+  ['a NUL in a value', 'A: "c\\0"', /"A" has a NUL/],
+  ['a value that no program can be started with', `A: ${'x'.repeat(150_000)}`, /"A" has 150001 bytes/],
+  [
+    'values that are too long together',
+    Array.from({ length: 5 }, (_, i) => `A${i}: ${'x'.repeat(90_000)}`).join('\n    '),
+    /"A4" and those before it have 450010 bytes/,
+  ],
+])('refuses %s in the environment of the build, of a test and of a step', (_, line, message) => {
+  const environment = `environment:\n  environment:\n    ${line}\n`;
+  const inTest = `test:\n  ${environment.replaceAll('\n  ', '\n    ')}  pipeline: []\n`;
+  const inStep = `pipeline:\n- runs: x\n  environment:\n    ${line}\n`;
+  for (const text of [environment, inTest, inStep]) {
+    expect(() => resolve(text)).toThrow(expect.objectContaining({ code: 'recipe.malformed' }));
+    expect(() => resolve(text)).toThrow(message);
+  }
+});
