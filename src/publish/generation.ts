@@ -7,6 +7,7 @@ import type { TargetName } from '../model/target.ts';
 import type { Clock } from '../ports/clock.ts';
 import { blobKey, type Objects } from '../ports/objects.ts';
 import type { Signer } from '../ports/signer.ts';
+import { publishedChecksum, recordPublished } from './former.ts';
 import {
   type CurrentGeneration,
   corrupt,
@@ -101,23 +102,30 @@ function checkToken(token: number, current: CurrentGeneration | undefined): void
 
 /**
  * What is to be added and is not there yet. The same name, version and content is there already: nothing to do. The same
- * name and version with other content: package.conflict, as machines that have the index would refuse the file.
+ * name and version with other content: package.conflict, as machines that have the index would refuse the file; also when it
+ * has left the index since.
  */
-function missing(add: readonly Addition[], state: State, refused: RefusedAddition[]): readonly Addition[] {
+async function missing(
+  objects: Objects,
+  add: readonly Addition[],
+  state: State,
+  refused: RefusedAddition[],
+): Promise<readonly Addition[]> {
   const wanted = new Map<string, Addition>();
-  const conflict = (artifact: Artifact, known: Artifact): RegrowError =>
+  const conflict = (artifact: Artifact, known: string, when: string): RegrowError =>
     new RegrowError(
       'package.conflict',
-      `${label(artifact)} is published with other content (${known.checksum}, not ${artifact.checksum})`,
+      `${label(artifact)} ${when} published with other content (${known}, not ${artifact.checksum})`,
       { package: artifact.info.name, remedy: 'raise the epoch of the recipe: a published version never changes' },
     );
   for (const addition of add) {
     const { artifact } = addition;
     const { name, version } = artifact.info;
     const published = state.get(artifact.target)?.find((other) => isSame(other, name, version));
-    const known = published ?? wanted.get(label(artifact))?.artifact;
-    if (known !== undefined && known.checksum !== artifact.checksum) {
-      refused.push({ addition, error: conflict(artifact, known) });
+    const present = published ?? wanted.get(label(artifact))?.artifact;
+    const known = present?.checksum ?? (await publishedChecksum(objects, artifact));
+    if (known !== undefined && known !== artifact.checksum) {
+      refused.push({ addition, error: conflict(artifact, known, present === undefined ? 'was once' : 'is') });
       continue;
     }
     if (published === undefined) wanted.set(label(artifact), addition);
@@ -218,7 +226,7 @@ export async function publishRemaining(
   const state = await readState(objects, current);
   const refused: RefusedAddition[] = [];
   const signed: Artifact[] = [];
-  for (const addition of missing(request.add, state, refused)) {
+  for (const addition of await missing(objects, request.add, state, refused)) {
     try {
       signed.push(await publishPackage(ports, addition));
     } catch (thrown) {
@@ -245,6 +253,7 @@ async function makeGeneration(
   const targets: Generation['targets'] = { ...current?.generation.targets };
   const appeared: string[] = [];
   const removed: string[] = [];
+  const leaving: Artifact[] = [];
   let changed = false;
   for (const target of new Set([...state.keys(), ...added.map((artifact) => artifact.target)])) {
     const before = state.get(target) ?? [];
@@ -261,6 +270,7 @@ async function makeGeneration(
     changed = true;
     appeared.push(...gained);
     removed.push(...lost);
+    leaving.push(...before.filter((artifact) => !is.has(label(artifact))));
     targets[target] = await writeTarget(ports, after, options.description ?? defaultDescription);
   }
   if (!changed && current !== undefined) return current.generation;
@@ -274,8 +284,13 @@ async function makeGeneration(
     added: appeared.toSorted(),
     removed: removed.toSorted(),
   };
+  // Before they leave, as nothing else says afterwards what they were; true also when the pointer does not move.
+  await recordPublished(objects, leaving);
   await movePointer(objects, current, next);
-  // It is published; what could not be forgotten now is forgotten by the next publication.
+  // It is published; what could not be written down now is when it leaves, what could not be forgotten by the next publication.
+  const visible = new Set(appeared);
+  const published = added.filter((artifact) => visible.has(label(artifact)));
+  await recordPublished(objects, published).catch(() => undefined);
   await pruneGenerations(objects, next, options.keepGenerations ?? defaultKeep).catch(() => undefined);
   return next;
 }

@@ -7,6 +7,7 @@ import { sha256 } from '../../../src/model/canonical.ts';
 import type { Generation } from '../../../src/model/publication.ts';
 import type { TargetName } from '../../../src/model/target.ts';
 import { blobKey, type Objects, stagingKey } from '../../../src/ports/objects.ts';
+import { publishedPrefix } from '../../../src/publish/former.ts';
 import {
   type Addition,
   type PublishOptions,
@@ -178,6 +179,23 @@ describe('a repeat', () => {
       where: { package: 'tool' },
     });
     expect(await current(objects)).toEqual(generation);
+  });
+
+  it('with other content under a version that has left the index is package.conflict too', async () => {
+    const objects = createMemoryObjects();
+    await publish(objects, await stage(objects, 'tool', 'data'));
+    // As if the publisher had been stopped before it wrote down what it had published.
+    for (const key of await objects.list(publishedPrefix)) await objects.remove(key);
+    const remove = [{ name: 'tool', version: '1.0.0-r0', target: 'x86_64-gnu' }] as const;
+    const without = await publish(objects, [], { remove });
+    expect(without.removed).toEqual(['tool-1.0.0-r0 x86_64-gnu']);
+    await expect(publish(objects, await stage(objects, 'changed'))).rejects.toMatchObject({
+      code: 'package.conflict',
+      message: expect.stringContaining('tool-1.0.0-r0 x86_64-gnu was once published with other content'),
+    });
+    expect(await current(objects)).toEqual(without);
+    const back = await publish(objects, await stage(objects, 'tool', 'toolMusl'));
+    expect(back.added).toEqual(['tool-1.0.0-r0 x86_64-gnu', 'tool-1.0.0-r0 x86_64-musl']);
   });
 
   it('with two contents for one version in one transaction is package.conflict', async () => {
