@@ -7,15 +7,18 @@ import type { ImageRequest } from '../../model/request.ts';
 import { resultSchema } from '../../model/result.ts';
 import { createRepositoryView } from '../../report/repository.ts';
 import { failureOf } from '../../watch/registry.ts';
-import { isBuilt, planAll } from './building.ts';
+import { planAll } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { createDecider } from './deciding.ts';
 import { createAdvisoryShelf, recordFindings } from './finding.ts';
 import { followProposals } from './following.ts';
+import { recordGenerations } from './generations.ts';
 import { updateImages } from './imaging.ts';
+import { recordVerdicts } from './judging.ts';
 import { makeProposal, proposalFindings, readForge, startProposals } from './proposing.ts';
-import { publishReady, recordGeneration } from './publishing.ts';
+import { publishReady } from './publishing.ts';
 import { createRecipeReader } from './recipes.ts';
+import { recordRefusals } from './refusals.ts';
 import { advisoryJob, recordFailure, recordObserved, releaseJobs } from './watching.ts';
 import { observeWorld, type World } from './world.ts';
 
@@ -98,7 +101,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
   async function round(): Promise<boolean> {
     const world = await observe();
     const index = advisories();
-    await recordGeneration(context, world);
+    await recordGenerations(context, world);
     await recordFindings(context, world, index);
     const decisions = await decideAll(world, index);
     if (world.reachable) await startProposals(context, world, decisions);
@@ -107,7 +110,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     const moved = world.reachable && (await followProposals(context, world, plans, index));
     const main = plans.get('main');
     if (main !== undefined) await publishReady(context, world, main, findingsOf);
-    await updateImages(context, world, await options.keys(), main !== undefined && isBuilt(main));
+    await updateImages(context, world, { keys: await options.keys(), advisories: index, main });
     await recordProblems(world);
     await book.put('cursor', heartbeat, { cursor: clock.now().toISOString() });
     return moved;
@@ -184,7 +187,10 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
         const object = await objects.get(key);
         if (object === undefined) return;
         const result = resultSchema.parse(JSON.parse(decoder.decode(object.bytes)));
-        // What came of builds, verdicts and publications is found by every round itself; what was seen is told once.
+        // What came of builds and publications is found by every round itself; a verdict may be asked for otherwise by then.
+        if (result.kind === 'verified') await recordVerdicts(context, result);
+        if (result.kind === 'published') await recordRefusals(context, result);
+        // What was seen is told once.
         if (result.kind === 'observed') {
           const changed = await recordObserved(context, result);
           await objects.remove(key);

@@ -1,4 +1,5 @@
 import { type AdvisoryIndex, componentsOf, findingsOf, indexAdvisories } from '../../decide/vulnerability.ts';
+import { compareApkVersions } from '../../model/apk-version.ts';
 import type { Finding } from '../../model/finding.ts';
 import { newestPackages } from '../../model/package-set.ts';
 import type { Recipe } from '../../model/recipe/recipe.ts';
@@ -25,15 +26,21 @@ export function findingsAt(recipe: Recipe, version: string, advisories: Advisory
   return findingsOf({ package: recipe.package.name, version, components: componentsOf(recipe) }, advisories);
 }
 
+export function withoutEpoch(version: string): string {
+  return version.replace(/-r\d+$/, '');
+}
+
 /** The newest published version of each origin, without epoch: the lowest over the targets, so that none is overlooked. */
 function publishedVersions(world: World): ReadonlyMap<string, string> {
   const versions = new Map<string, string>();
   for (const artifacts of world.published.values()) {
     for (const { info } of newestPackages(artifacts)) {
-      if (info.name === info.origin) versions.set(info.name, info.version.replace(/-r\d+$/, ''));
+      if (info.name !== info.origin) continue;
+      const known = versions.get(info.name);
+      if (known === undefined || compareApkVersions(info.version, known) < 0) versions.set(info.name, info.version);
     }
   }
-  return versions;
+  return new Map([...versions].map(([name, version]) => [name, withoutEpoch(version)]));
 }
 
 /** Known vulnerabilities of what is published: opens findings that are new, closes those that are gone. */

@@ -1,28 +1,34 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import { reportError } from '../../errors.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import { type ImageDefinition, parseImageDefinition } from '../../model/image-definition.ts';
 import { newestPackages } from '../../model/package-set.ts';
 import type { Problem } from '../../model/plan.ts';
+import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
 import type { ImagePublishRequest, ImageRequest } from '../../model/request.ts';
 import { createPackageIndex, solve } from '../../model/solve.ts';
 import { type Libc, parseTarget, type TargetName } from '../../model/target.ts';
 import { blobKey } from '../../ports/objects.ts';
-import { readResult, requestDigest, storeRequest } from '../effects.ts';
+import { createRepositoryView } from '../../report/repository.ts';
+import { readResult, requestDigest, resultKey, storeRequest } from '../effects.ts';
+import type { PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
+import { findingsAt, withoutEpoch } from './finding.ts';
 import type { World } from './world.ts';
 
-/**
- * Builds and publishes every image whose definition or packages are not those of the published one. Until main `isComplete`,
- * a package that an image lacks may still come.
- */
-export async function updateImages(
-  context: ConductorContext,
-  world: World,
-  keys: ImageRequest['keys'],
-  isComplete: boolean,
-): Promise<void> {
+export interface ImageFacts {
+  /** Keys that images trust. */
+  readonly keys: ImageRequest['keys'];
+  readonly advisories: AdvisoryIndex;
+  /** What is planned for main: a package that an image lacks may still come of it. */
+  readonly main: PurposePlan | undefined;
+}
+
+/** Builds and publishes every image whose definition or packages are not those of the published one. */
+export async function updateImages(context: ConductorContext, world: World, facts: ImageFacts): Promise<void> {
+  const { keys, advisories, main } = facts;
   for (const { path, text } of world.tree.images) {
     const name =
       path
@@ -33,11 +39,11 @@ export async function updateImages(
       const { definition } = parseImageDefinition(path, text);
       for (const libc of new Set(context.settings.targets.map((target) => parseTarget(target).libc))) {
         const request = imageRequest(context, world, { name, path, text, definition, libc, keys });
-        if (request !== undefined) await followImage(context, world, request);
+        if (request !== undefined) await followImage(context, world, request, advisories);
       }
     } catch (thrown) {
       const { code, message, remedy } = reportError(thrown);
-      if (code === 'solve.unsatisfiable' && !isComplete) continue;
+      if (code === 'solve.unsatisfiable' && canStillCome(context, world, { path, text, main })) continue;
       const problem: Problem = {
         area: 'image',
         name,
@@ -50,6 +56,9 @@ export async function updateImages(
     }
   }
 }
+
+/** How long a publication that failed rests before it is asked for again, milliseconds. */
+const restAfterFailure = 10 * 60_000;
 
 interface ImageOf {
   readonly name: string;
@@ -99,7 +108,12 @@ function imageRequest(context: ConductorContext, world: World, image: ImageOf): 
   };
 }
 
-async function followImage(context: ConductorContext, world: World, request: ImageRequest): Promise<void> {
+async function followImage(
+  context: ConductorContext,
+  world: World,
+  request: ImageRequest,
+  advisories: AdvisoryIndex,
+): Promise<void> {
   const { objects, book } = context;
   const ref = `${request.name}:${request.tag}`;
   const key = await storeRequest(objects, request);
@@ -118,7 +132,7 @@ async function followImage(context: ConductorContext, world: World, request: Ima
     return;
   }
   const published = world.images.images.find((image) => image.ref === ref);
-  const vulnerabilities = vulnerabilitiesOf(context, request);
+  const vulnerabilities = vulnerabilitiesOf(world, request, advisories);
   if (published?.digest === `sha256:${built.index}` && isDeepStrictEqual(published.vulnerabilities, vulnerabilities)) {
     if (book.holds('image', ref, published)) return;
     await book.tell({
@@ -137,15 +151,104 @@ async function followImage(context: ConductorContext, world: World, request: Ima
     vulnerabilities,
   };
   const publishKey = await storeRequest(objects, publish);
-  await ensureJob(context, 'publish-image', `publish-image-${requestDigest(publishKey)}`, (attempt) => ({
-    request: publishKey,
-    attempt,
-  }));
+  const publishEffect = `publish-image-${requestDigest(publishKey)}`;
+  const done = await readResult(objects, publishEffect, 'image-published');
+  if (done !== undefined) {
+    if (done.failure !== undefined && context.clock.now().getTime() - Date.parse(done.at) < restAfterFailure) {
+      const { code, message } = done.failure;
+      world.problems.set(`image/${ref}`, { area: 'image', name: ref, code, message, file: request.definition.path });
+      return;
+    }
+    // Where the catalogue is another one than was looked at, it was published a moment ago; otherwise it was put back.
+    const images = await createRepositoryView(objects).images();
+    if (done.failure === undefined && !isDeepStrictEqual(images, world.images)) return;
+    await objects.remove(resultKey(publishEffect));
+  }
+  await ensureJob(context, 'publish-image', publishEffect, (attempt) => ({ request: publishKey, attempt }));
 }
 
-/** Ids of the known vulnerabilities of an image's packages, by their origins. */
-function vulnerabilitiesOf(context: ConductorContext, request: ImageRequest): string[] {
-  const origins = new Set(request.platforms.flatMap(({ packages }) => packages.map((one) => one.origin)));
-  const ids = [...context.book.all('finding')].filter(({ value }) => origins.has(value.package));
-  return [...new Set(ids.map(({ value }) => value.advisory))].toSorted();
+/** Ids of the known vulnerabilities of an image's packages at the versions that it has. */
+function vulnerabilitiesOf(world: World, request: ImageRequest, advisories: AdvisoryIndex): string[] {
+  const packages = new Map<string, { origin: string; version: string }>();
+  for (const { origin, version } of request.platforms.flatMap((platform) => platform.packages))
+    packages.set(`${origin} ${version}`, { origin, version });
+  const ids = [...packages.values()].flatMap(({ origin, version }) => {
+    const recipe = world.tree.recipes.get(origin)?.recipe;
+    if (recipe === undefined) return [];
+    return findingsAt(recipe, withoutEpoch(version), advisories).map(({ advisory }) => advisory);
+  });
+  return [...new Set(ids)].toSorted();
+}
+
+/** Whether an image that cannot be solved could be with what main still builds or publishes. */
+function canStillCome(
+  context: ConductorContext,
+  world: World,
+  image: { readonly path: string; readonly text: string; readonly main: PurposePlan | undefined },
+): boolean {
+  // Before main is planned nobody knows what comes.
+  if (image.main === undefined) return true;
+  const { definition } = parseImageDefinition(image.path, image.text);
+  const pending = pendingPackages(context, world, image.main);
+  return context.settings.targets
+    .filter((target) => definition.archs.length === 0 || definition.archs.includes(parseTarget(target).arch))
+    .every((target) => {
+      try {
+        const published = newestPackages(world.published.get(target) ?? []);
+        const index = createPackageIndex([...published, ...(pending.get(target) ?? [])]);
+        solve(index, definition.packages);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** Packages of main that are not published and not given up: as they were built, or as their recipes promise them. */
+function pendingPackages(
+  context: ConductorContext,
+  world: World,
+  main: PurposePlan,
+): ReadonlyMap<TargetName, readonly Artifact[]> {
+  const pending = new Map<TargetName, Artifact[]>();
+  const add = (target: TargetName, artifacts: readonly Artifact[]) =>
+    pending.set(target, [...(pending.get(target) ?? []), ...artifacts]);
+  for (const { need, attempt, buildKey } of main.builds) {
+    const isRefused = context.book.get('verdict', buildKey)?.value.passed === false;
+    if (isRefused || attempt?.state === 'failed' || world.problems.has(`publish/${need.resolved.name}`)) continue;
+    add(need.target, attempt?.result?.artifacts ?? promised(need.resolved, need.target));
+  }
+  for (const { package: name, target, reason } of main.waits) {
+    const file = world.tree.recipes.get(name);
+    if (reason === 'dependency-pending' && file !== undefined)
+      add(target, promised(world.tree.resolve(file, target), target));
+  }
+  return pending;
+}
+
+/** What a recipe says of its packages before they are built: their names, and what they ask for. */
+function promised(resolved: ResolvedRecipe, target: TargetName): readonly Artifact[] {
+  return resolved.packages.map(({ name, depends, provides }) => ({
+    target,
+    digest: '',
+    bytes: 0,
+    checksum: '',
+    info: {
+      name,
+      version: resolved.fullVersion,
+      arch: resolved.arch,
+      size: 0,
+      origin: resolved.name,
+      description: '',
+      url: '',
+      commit: '',
+      buildDate: 0,
+      licenses: [],
+      depends: [...depends],
+      provides: [...provides],
+      replaces: [],
+      triggers: [],
+      datahash: '',
+    },
+  }));
 }

@@ -9,7 +9,7 @@ import type { Ledger } from '../../../src/ports/ledger.ts';
 import { openBook } from '../../../src/roles/conductor/book.ts';
 import type { ConductorContext } from '../../../src/roles/conductor/context.ts';
 import { recordFindings } from '../../../src/roles/conductor/finding.ts';
-import { recordGeneration } from '../../../src/roles/conductor/publishing.ts';
+import { recordGenerations } from '../../../src/roles/conductor/generations.ts';
 import { recordObserved } from '../../../src/roles/conductor/watching.ts';
 import type { World } from '../../../src/roles/conductor/world.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
@@ -120,7 +120,7 @@ const index = indexAdvisories([advisory]);
 
 const pieces: Readonly<Record<string, readonly Work[]>> = {
   'what a poller saw': [(context) => recordObserved(context, observed)],
-  'what was published': [(context) => recordGeneration(context, old), (context) => recordGeneration(context, mended)],
+  'what was published': [(context) => recordGenerations(context, old), (context) => recordGenerations(context, mended)],
   'what was found and mended': [
     (context) => recordFindings(context, old, index),
     (context) => recordFindings(context, mended, index),
