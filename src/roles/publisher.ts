@@ -4,7 +4,6 @@ import { RegrowError, toRegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
 import type { Artifact } from '../model/artifact.ts';
-import { sha256 } from '../model/canonical.ts';
 import { type ImageCatalogue, type ImagePublication, imageCatalogueSchema } from '../model/publication.ts';
 import type { ImagePublishRequest, ImageRequest, PublishRequest } from '../model/request.ts';
 import type { Refusal } from '../model/result.ts';
@@ -12,9 +11,10 @@ import type { TargetName } from '../model/target.ts';
 import { planPublication, tieCandidates } from '../plan/ties.ts';
 import { type Candidate } from '../plan/transaction.ts';
 import type { Clock } from '../ports/clock.ts';
-import { blobKey, type Objects } from '../ports/objects.ts';
+import type { Objects } from '../ports/objects.ts';
 import type { Signer } from '../ports/signer.ts';
 import { type PublishOptions, publishRemaining, type RefusedAddition, type Remaining } from '../publish/generation.ts';
+import { checkImage } from '../publish/image/index.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { finalFailure, readRequest, readResult, report, requestDigest } from './effects.ts';
 import type { RoleHost } from './host.ts';
@@ -157,7 +157,11 @@ async function publishImage(objects: Objects, request: ImagePublishRequest, at: 
   if (built?.index === undefined) {
     throw new RegrowError('image.invalid', `${image.name}:${image.tag} was not built`, { file: request.result });
   }
-  for (const digest of built.blobs) await checkBlob(objects, digest);
+  await checkImage(
+    objects,
+    { ref: `${image.name}:${image.tag}`, index: built.index, platforms: built.platforms },
+    image.platforms.map(({ target }) => target),
+  );
   const current = await readCurrent(objects);
   const publication: ImagePublication = {
     ref: `${image.name}:${image.tag}`,
@@ -188,14 +192,6 @@ async function publishImage(objects: Objects, request: ImagePublishRequest, at: 
   if (await objects.swap(catalogueKey, encoder.encode(JSON.stringify({ schema: 1, images })), etag)) return publication;
   throw new RegrowError('repository.moved', `another image was published at the same time as ${publication.ref}`, {
     retry: 'now',
-  });
-}
-
-async function checkBlob(objects: Objects, digest: string): Promise<void> {
-  const blob = await objects.get(blobKey(digest));
-  if (blob !== undefined && sha256(blob.bytes) === digest) return;
-  throw new RegrowError('image.invalid', `blob ${digest} of the image is not what its digest says`, {
-    file: blobKey(digest),
   });
 }
 

@@ -17,7 +17,7 @@ import { addAccounts, userOf } from './accounts.ts';
 import { addApkState } from './apk-database.ts';
 import { type ImagePackage, installPackages } from './install.ts';
 import { makeLayers } from './layers.ts';
-import { addSystemDirectories, applyPaths } from './paths.ts';
+import { addSystemDirectories, addWorkDirectory, applyPaths } from './paths.ts';
 import { imageInvalid, type Root, type RootFile, readText, sortedFiles } from './root.ts';
 import { writeImageSbom } from './sbom.ts';
 
@@ -65,6 +65,7 @@ export async function assembleImage(input: ImageInput): Promise<AssembledImage> 
   addSystemDirectories(root);
   addAccounts(root, definition);
   applyPaths(root, definition);
+  addWorkDirectory(root, definition);
   addApkState(root, packages, {
     arch: target.arch,
     repositories: definition.repositories,

@@ -1,12 +1,11 @@
 import { digestHex, type OciBlob, ociIndex } from '../../formats/oci.ts';
+import { sbomAnnotation } from './annotation.ts';
 import type { AssembledImage } from './assemble.ts';
 
 export type { AssembledImage } from './assemble.ts';
 export { assembleImage } from './assemble.ts';
+export { checkImage } from './check.ts';
 export { commandOf } from './command.ts';
-
-/** Annotation of a platform in the index: the digest of its SPDX document, which is a blob of the image. */
-const sbomAnnotation = 'dev.regrow.sbom';
 
 export interface ImageIndex {
   readonly index: OciBlob;

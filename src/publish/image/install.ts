@@ -23,7 +23,9 @@ export function installPackages(packages: readonly ImagePackage[]): Root {
     }
   }
   const infos = new Map(packages.map(({ apk }) => [apk.info.name, apk.info]));
+  const shared: SharedFile[] = [];
   for (const { apk } of packages) {
+    const own = new Map(apk.entries().map((entry) => [entry.path, entry]));
     for (const entry of apk.entries()) {
       const { type, mode, content, link } = entry;
       const path = resolvePath(links, entry.path, type === 'directory');
@@ -32,9 +34,24 @@ export function installPackages(packages: readonly ImagePackage[]): Root {
       const file = { path, type, mode, from: apk.info.name, ...(type === 'file' ? { content } : {}) };
       addParents(root, path);
       install(root, target === undefined ? file : { ...file, link: target }, infos);
+      const original = type === 'hardlink' ? own.get(link ?? '') : undefined;
+      if (original?.type === 'file')
+        shared.push({ ...file, type: 'file', mode: original.mode, content: original.content });
     }
   }
+  for (const file of shared) unshare(root, file);
   return root;
+}
+
+/** What a hard link is when it stands alone. */
+type SharedFile = RootFile & { readonly type: 'file' };
+
+/** A hard link to a file that another package's took the place of is a file, with what its own package has. */
+function unshare(root: Root, file: SharedFile): void {
+  const link = root.get(file.path);
+  if (link?.type !== 'hardlink' || link.from !== file.from) return;
+  const target = root.get(link.link ?? '');
+  if (target === undefined || !sameFile(target, file)) root.set(file.path, file);
 }
 
 function install(root: Root, file: RootFile, infos: ReadonlyMap<string, PackageInfo>): void {

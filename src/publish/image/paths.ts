@@ -17,6 +17,16 @@ export function addSystemDirectories(root: Root): void {
   for (const [path, mode] of Object.entries(systemDirectories)) putMissing(root, { path, type: 'directory', mode });
 }
 
+/** The directory that the image's program starts in, where nothing brings it. Throws image.invalid when it is something else. */
+export function addWorkDirectory(root: Root, { workDirectory = '' }: ImageDefinition): void {
+  const path = resolvePath(linksOf(root), workDirectory, true);
+  if (path === '') return;
+  putMissing(root, { path, type: 'directory', mode: 0o755 });
+  const there = root.get(path);
+  if (there !== undefined && there.type !== 'directory')
+    throw imageInvalid(`/${path} is a ${there.type}`, 'name a directory to work in', 'work-dir');
+}
+
 /** Carries out `paths` of the definition, in order. Throws image.invalid for one that is not there to be changed. */
 export function applyPaths(root: Root, definition: ImageDefinition): void {
   for (const [i, path] of definition.paths.entries()) applyPath(root, path, `paths.${i}`);

@@ -160,6 +160,26 @@ describe('the root', () => {
     );
   });
 
+  test('a hard link to a file that another package replaces has the content of its own package', async () => {
+    const mine = await apkFile('base-1-r0', { 'bin/a': { text: 'mine', mode: 0o755 }, 'bin/b': '=> bin/a' });
+    const theirs = await apkFile('other-1-r0', { 'bin/a': 'theirs' }, { replaces: ['base'] });
+    const image = await assemble([mine, theirs]);
+    expect(text(image, 'bin/a')).toBe('theirs');
+    expect(image.entries.find(({ path }) => path === 'bin/b')).toMatchObject({ type: 'file', mode: 0o755 });
+    expect(text(image, 'bin/b')).toBe('mine');
+  });
+
+  test('has the directory that its program starts in', async () => {
+    const image = await assemble([await base()], 'work-dir: /srv/app/\n');
+    expect(image.entries.find(({ path }) => path === 'srv/app')).toEqual({
+      path: 'srv/app',
+      type: 'directory',
+      mode: 0o755,
+    });
+    expect(await refusal([await base()], 'work-dir: /etc/passwd\n')).toBe('image.invalid: /etc/passwd is a file');
+    await assemble([await base()], 'work-dir: /\n');
+  });
+
   test('refuses packages that do not fit', async () => {
     const file = await apkFile('other-1-r0', { tmp: 'a file' });
     expect(await refusal([await base(), file])).toContain(
