@@ -20,7 +20,7 @@ function unsafe(name: string, path: string, what: string, remedy: string): Regro
 const entrySize = 1536;
 
 /** Bytes that the files of one package may have together: it is put together, and read back, in memory. */
-export const packageSizeLimit = 1.5 * 2 ** 30;
+const packageSizeLimit = 1.5 * 2 ** 30;
 
 /**
  * Refuses a tree whose files are more than a package may hold, before any of them is read; a sparse file counts as long as it

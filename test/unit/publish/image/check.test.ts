@@ -45,7 +45,7 @@ async function withIndex(objects: MemoryObjects, built: Built, change: Partial<O
 
 test('an image is whole when everything that its index leads to is there', async () => {
   const { objects, built } = await store();
-  await checkImage(objects, built, targets);
+  await expect(checkImage(objects, built, targets)).resolves.toBeUndefined();
 });
 
 test('a blob that is missing or has other content is found wherever it is, whatever the builder lists', async () => {
