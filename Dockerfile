@@ -16,9 +16,10 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY config ./config
 COPY package.json LICENSE README.md ./
-# The image of Node has a user with the id 1000.
-RUN mkdir -p /var/lib/regrow && chown 1000:1000 /var/lib/regrow
+# The image of Node has a user with the id 1000; volumes that are mounted here the first time belong to it.
+RUN mkdir -p /var/lib/regrow /srv/regrow/objects && chown 1000:1000 /var/lib/regrow /srv/regrow/objects
 USER 1000:1000
 VOLUME /var/lib/regrow
+VOLUME /srv/regrow/objects
 ENTRYPOINT ["node", "/app/dist/main.js"]
 CMD ["run", "--config", "/etc/regrow/config.yaml"]

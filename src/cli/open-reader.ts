@@ -28,7 +28,7 @@ function httpReader(server: string, token: string | undefined): Reader {
 }
 
 async function localReader({ config }: LoadedConfig): Promise<Reader> {
-  const paths = statePaths(config.stateDirectory);
+  const paths = statePaths(config);
   if (!existsSync(paths.ledger)) {
     throw new RegrowError(
       'daemon.unreachable',
@@ -60,7 +60,7 @@ async function localReader({ config }: LoadedConfig): Promise<Reader> {
  */
 export function createOpenReader(output: Output, file?: string): OpenReader {
   return async (server) => {
-    const loaded = loadConfig({ file });
+    const loaded = loadConfig({ file, roles: ['api'] });
     const { apiToken } = loaded.secrets;
     if (server !== undefined) return httpReader(server, apiToken);
     const configured = serverOf(loaded);

@@ -22,7 +22,7 @@ export function runCommandOf({ output }: Pick<CliContext, 'output'>): Command {
     .action(async (_flags: RunFlags, command: Command) => {
       const { config: file, role, json = false } = command.optsWithGlobals<RunFlags>();
       await runCommand(output, json, async () => {
-        const loaded = loadConfig({ file });
+        const loaded = loadConfig({ file, roles: role });
         const log = createLogger({ level: loaded.config.logLevel, secrets: secretValues(loaded.secrets) });
         const { signal, end } = interrupted();
         try {

@@ -110,7 +110,7 @@ async function checkGitHub({ config, secrets }: ServiceCheckOptions): Promise<Ch
 }
 
 async function checkObjects(config: Config): Promise<Check> {
-  const { objects } = statePaths(config.stateDirectory);
+  const { objects } = statePaths(config);
   if (!existsSync(objects)) return ok('object store', `${objects} will be made`);
   try {
     const current = await createRepositoryView(createFsReader(objects)).current();

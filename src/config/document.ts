@@ -3,11 +3,11 @@ import { optionsTable } from './describe.ts';
 import { secretVariables } from './secrets.ts';
 
 function secretsTable(): string {
-  const rows = secretVariables.map(([name, option, what]) => {
+  const rows = secretVariables.map(([name, option, what, holder]) => {
     const file = option.endsWith('File') ? `, \`${option}\`` : '';
-    return `| \`${name}\` | ${what} | \`${name}_FILE\`${file} |`;
+    return `| \`${name}\` | ${what} | \`${name}_FILE\`${file} | ${holder} |`;
   });
-  return ['| variable | what | or in the file named by |', '|---|---|---|', ...rows, ''].join('\n');
+  return ['| variable | what | or in the file named by | read by |', '|---|---|---|---|', ...rows, ''].join('\n');
 }
 
 function replaceBetween(text: string, name: string, content: string): string {

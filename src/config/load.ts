@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { RegrowError } from '../errors.ts';
 import { allowedBelow } from './describe.ts';
 import { type Config, configSchema } from './schema.ts';
-import { type Environment, readSecrets, type Secrets } from './secrets.ts';
+import { type Environment, readSecrets, type SecretHolder, type Secrets } from './secrets.ts';
 
 export interface LoadOptions {
   /** Path of the file. Default: `REGROW_CONFIG`, else `regrow.yaml` in the working directory where there is one, else none. */
@@ -15,6 +15,8 @@ export interface LoadOptions {
   readonly environment?: Environment;
   /** What paths are relative to. Default: the working directory. */
   readonly cwd?: string;
+  /** The roles that run here: no other's secrets are read. Default: all. */
+  readonly roles?: readonly SecretHolder[] | undefined;
 }
 
 export interface LoadedConfig {
@@ -125,7 +127,7 @@ function isUrl(place: string): boolean {
 }
 
 function complete(parsed: z.output<typeof configSchema>, cwd: string): Config {
-  const { forge, api, watch, advisories, ...rest } = parsed;
+  const { forge, api, watch, advisories, objects, publish, ...rest } = parsed;
   const stateDirectory = resolve(cwd, rest.stateDirectory);
   const { repository = 'recipes.git', ...otherForge } = forge;
   const place = forge.repository === undefined ? join(stateDirectory, repository) : repository;
@@ -138,6 +140,11 @@ function complete(parsed: z.output<typeof configSchema>, cwd: string): Config {
     advisories: advisories.map((feed) =>
       isUrl(feed.url) ? feed : { ...feed, url: pathToFileURL(resolve(cwd, feed.url)).href },
     ),
+    objects: objects.directory === undefined ? {} : { directory: resolve(cwd, objects.directory) },
+    publish: {
+      ...publish,
+      ...(publish.keyDirectory === undefined ? {} : { keyDirectory: resolve(cwd, publish.keyDirectory) }),
+    },
     watch: { ...watch, ...tokenFile(watch) },
     api: { ...api, ...tokenFile(api) },
     forge: {
@@ -164,7 +171,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
     read === undefined ? undefined : lineOf(read.document, read.lines, path),
   );
   const config = complete(parsed, cwd);
-  return { config, secrets: readSecrets(config, environment, cwd), file };
+  return { config, secrets: readSecrets(config, { environment, cwd, roles: options.roles }), file };
 }
 
 /** Values that may never be in a log line. */

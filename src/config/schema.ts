@@ -75,6 +75,15 @@ export const configSchema = z.strictObject({
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
     .describe('The least important lines that are logged'),
+  objects: z
+    .strictObject({
+      directory: path
+        .optional()
+        .describe(
+          'Folder of the object store: what is built and published. All roles need it; on several machines it is the one folder they share. Default: `objects` in the state directory',
+        ),
+    })
+    .prefault({}),
   redis: z
     .strictObject({
       url: z
@@ -164,6 +173,9 @@ export const configSchema = z.strictObject({
         .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]*$/)
         .default('regrow')
         .describe('Name of the signing key: `NAME.rsa.pub` in /etc/apk/keys of those who install'),
+      keyDirectory: path
+        .optional()
+        .describe('Folder of the signing key, for the publisher alone to read. Default: `keys` in the state directory'),
     })
     .prefault({}),
   api: z

@@ -45,19 +45,36 @@ function secret(environment: Environment, name: string, option: string, file: st
   return file === undefined ? undefined : readSecretFile(file, option);
 }
 
-/** The variables that are read, for the documentation. */
+/** The variables that are read, for the documentation; the last is the role that may hold the secret. */
 export const secretVariables = [
-  ['REGROW_FORGE_TOKEN', 'forge.tokenFile', 'the token for the forge'],
-  ['REGROW_WATCH_TOKEN', 'watch.tokenFile', 'a token that may only read, for asking upstreams on GitHub'],
-  ['REGROW_API_TOKEN', 'api.tokenFile', 'the token that asking for work over the api takes'],
-  ['REGROW_REDIS_URL', 'redis.url', 'where Redis is, with its password'],
+  ['REGROW_FORGE_TOKEN', 'forge.tokenFile', 'the token for the forge', 'conductor'],
+  ['REGROW_WATCH_TOKEN', 'watch.tokenFile', 'a token that may only read, for asking upstreams on GitHub', 'poller'],
+  ['REGROW_API_TOKEN', 'api.tokenFile', 'the token that asking for work over the api takes', 'api'],
+  ['REGROW_REDIS_URL', 'redis.url', 'where Redis is, with its password', 'all'],
 ] as const;
 
-export function readSecrets(config: Config, environment: Environment, cwd: string): Secrets {
-  const forgeToken = secret(environment, 'REGROW_FORGE_TOKEN', 'forge.tokenFile', config.forge.tokenFile, cwd);
-  const watchToken = secret(environment, 'REGROW_WATCH_TOKEN', 'watch.tokenFile', config.watch.tokenFile, cwd);
-  const apiToken = secret(environment, 'REGROW_API_TOKEN', 'api.tokenFile', config.api.tokenFile, cwd);
-  const redisUrl = secret(environment, 'REGROW_REDIS_URL', 'redis.url', undefined, cwd);
+/** What may hold secrets; builder and publisher hold no token. */
+export type SecretHolder = 'poller' | 'conductor' | 'builder' | 'publisher' | 'api';
+
+export interface SecretOptions {
+  readonly environment: Environment;
+  /** What paths in variables are relative to. */
+  readonly cwd: string;
+  /** Whose secrets are read. Default: everyone's. */
+  readonly roles: readonly SecretHolder[] | undefined;
+}
+
+/** A secret is read only where a role that may hold it runs, so that no other machine needs its file. Errors: config.invalid. */
+export function readSecrets(config: Config, { environment, cwd, roles }: SecretOptions): Secrets {
+  const [forge, watch, api, redis] = secretVariables;
+  const read = ([name, option, , holder]: (typeof secretVariables)[number], file?: string) =>
+    holder === 'all' || roles === undefined || roles.includes(holder)
+      ? secret(environment, name, option, file, cwd)
+      : undefined;
+  const forgeToken = read(forge, config.forge.tokenFile);
+  const watchToken = read(watch, config.watch.tokenFile);
+  const apiToken = read(api, config.api.tokenFile);
+  const redisUrl = read(redis);
   return {
     ...(forgeToken === undefined ? {} : { forgeToken }),
     ...(watchToken === undefined ? {} : { watchToken }),

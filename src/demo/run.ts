@@ -60,7 +60,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary> {
     const signer = createSignerFromPem(demoKey(), demoKeyName.replace(/\.rsa\.pub$/, ''));
     daemon = await startDaemon({ ...loaded, log, signer });
     say(`regrow runs: ${daemon.url}  (the page; every package says why it is where it is)`);
-    const story = await tell({ ...options, say, box, paths: statePaths(loaded.config.stateDirectory) });
+    const story = await tell({ ...options, say, box, paths: statePaths(loaded.config) });
     const summary = { ...story, seconds: Math.round((Date.now() - started) / 100) / 10 };
     if (!options.once) {
       say(`the story is told; regrow keeps running at ${daemon.url}. Ask it: regrow explain count --config ${config}`);

@@ -1,14 +1,14 @@
-import { openLedger } from '../adapters/ledger.ts';
+import { createLedgerReader } from '../adapters/ledger-reader.ts';
 import { createApi } from '../api/server.ts';
 import { heartbeat } from './conductor/conductor.ts';
 import type { RoleHost } from './host.ts';
 
-/** Serves what is, to people and programs. Holds no token but its own. Gives the address. `ledgerIsThere`: a conductor of this process made it. */
-export async function startApi(host: RoleHost, ledgerIsThere: boolean): Promise<string> {
+/** Serves what is, to people and programs. Holds no token but its own. Gives the address. */
+export async function startApi(host: RoleHost): Promise<string> {
   const { parts, secrets } = host;
   const { config, objects, queues, clock, log, paths } = parts;
   // The conductor's connection would do in one process; a second one keeps readers from ever holding up a write.
-  const ledger = openLedger({ file: paths.ledger, readonly: ledgerIsThere });
+  const ledger = createLedgerReader(paths.ledger);
   const api = await createApi(
     {
       ledger,

@@ -37,7 +37,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     if (roles.has('builder')) await startBuilder(host);
     if (roles.has('poller')) startPoller(host);
     const conductor = roles.has('conductor') ? startConductor(host) : undefined;
-    const url = roles.has('api') ? await startApi(host, conductor !== undefined) : undefined;
+    const url = roles.has('api') ? await startApi(host) : undefined;
     log.info({ roles: [...roles], targets: config.targets, url }, 'regrow runs');
     return {
       url,

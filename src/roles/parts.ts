@@ -26,14 +26,14 @@ import type { Objects } from '../ports/objects.ts';
 import type { Sources } from '../ports/sources.ts';
 import type { WatchPorts } from '../watch/source.ts';
 
-/** Where things lie under the state directory. */
-export function statePaths(stateDirectory: string) {
-  const at = (name: string) => join(stateDirectory, name);
+/** Where things lie: under the state directory, but for those that the configuration puts elsewhere. */
+export function statePaths(config: Pick<Config, 'stateDirectory'> & Partial<Pick<Config, 'objects' | 'publish'>>) {
+  const at = (name: string) => join(config.stateDirectory, name);
   return {
-    objects: at('objects'),
+    objects: config.objects?.directory ?? at('objects'),
     ledger: at('ledger.sqlite'),
     redis: at('redis'),
-    keys: at('keys'),
+    keys: config.publish?.keyDirectory ?? at('keys'),
     mirror: at('recipes-mirror.git'),
     sources: at('sources'),
     workspaces: at('workspaces'),
@@ -71,7 +71,7 @@ const userAgent = 'regrow (+https://github.com/regrow-dev/regrow)';
 /** Opens what every role needs; starts a private redis-server where none is configured. */
 export async function openParts(options: PartsOptions): Promise<SharedParts> {
   const { config, secrets, log, clock = systemClock } = options;
-  const paths = statePaths(config.stateDirectory);
+  const paths = statePaths(config);
   const url = secrets.redisUrl ?? config.redis.url;
   const server = url === undefined ? await startRedisServer({ directory: paths.redis, log }) : undefined;
   const redis = server === undefined ? addressOf(url ?? '') : { socket: server.socket };

@@ -53,7 +53,7 @@ test('what init makes runs as it is: the example is published, and so is what is
     secrets,
     log: createLogger({ level: 'silent' }),
   });
-  const view = createRepositoryView(createFsReader(statePaths(config.stateDirectory).objects));
+  const view = createRepositoryView(createFsReader(statePaths(config).objects));
   /** Asks again and again until it is so. */
   const published = async (version: string): Promise<void> => {
     const until = Date.now() + patience;

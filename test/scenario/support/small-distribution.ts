@@ -106,7 +106,7 @@ export async function createSmallDistribution(options: SmallDistributionOptions)
     reconcile: { interval: 1 },
     ...options.config,
   };
-  const paths = statePaths(join(directory, 'state'));
+  const paths = statePaths({ stateDirectory: join(directory, 'state') });
   let running: Daemon | undefined;
 
   async function read<T>(work: (ledger: Ledger) => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openLedger } from '../../../src/adapters/ledger.ts';
+import { createLedgerReader } from '../../../src/adapters/ledger-reader.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 
 let directory = '';
@@ -44,6 +45,20 @@ describe('the ledger on disk', () => {
     const again = openLedger({ file });
     expect((await again.get('finding', 'A-1/jq'))?.value).toEqual(finding('jq'));
     await again.close();
+  });
+
+  test('who only looks makes nothing, waits for who writes, and cannot write', async () => {
+    const reader = createLedgerReader(file);
+    await expect(reader.list('finding')).rejects.toMatchObject({ code: 'ledger.failed', retry: 'later' });
+    const ledger = openLedger({ file });
+    await ledger.put('finding', 'A-1/jq', finding('jq'), at, 'jq');
+    expect(await reader.list('finding')).toHaveLength(1);
+    await expect(reader.put('finding', 'A-1/jq', finding('jq', 'other'), at)).rejects.toMatchObject({
+      code: 'ledger.failed',
+    });
+    await reader.close();
+    await ledger.close();
+    await expect(reader.events({ limit: 1 })).rejects.toMatchObject({ code: 'ledger.failed' });
   });
 
   test('takes 3,401 values in one go', async () => {

@@ -78,6 +78,11 @@ describe('loading the configuration', () => {
       'forge: { repository: ../r.git }\nadvisories: [{ name: a, url: feed.jsonl }, { name: b, url: "https://x.example/y" }]\n',
     );
     expect(config.forge.repository).toBe(join(cwd, '..', 'r.git'));
+    const places = load('objects: { directory: ../shared }\npublish: { keyDirectory: keys }\n').config;
+    expect([places.objects.directory, places.publish.keyDirectory]).toEqual([
+      join(cwd, '../shared'),
+      join(cwd, 'keys'),
+    ]);
     expect(config.advisories.map((feed) => feed.url)).toEqual([
       `file://${join(cwd, 'feed.jsonl')}`,
       'https://x.example/y',
@@ -159,6 +164,27 @@ describe('secrets', () => {
     expect(errorOf(() => load('', { REGROW_WATCH_TOKEN_FILE: 'none' }))).toMatchObject({
       where: { field: 'REGROW_WATCH_TOKEN_FILE' },
     });
+  });
+
+  test('are read only where a role runs that may hold them: a builder needs no file of anyone else', () => {
+    const text = [
+      'forge: { tokenFile: /none/forge }',
+      'watch: { tokenFile: /none/watch }',
+      'api: { tokenFile: /none/api }',
+    ].join('\n');
+    writeFileSync(join(cwd, 'regrow.yaml'), text);
+    const environment = { REGROW_REDIS_URL: 'redis://:p@h:1' };
+    for (const role of ['builder', 'publisher'] as const) {
+      expect(loadConfig({ environment, cwd, roles: [role] }).secrets).toEqual({ redisUrl: 'redis://:p@h:1' });
+    }
+    const needs = [
+      ['poller', 'watch.tokenFile'],
+      ['conductor', 'forge.tokenFile'],
+      ['api', 'api.tokenFile'],
+    ] as const;
+    for (const [role, field] of needs) {
+      expect(errorOf(() => loadConfig({ environment, cwd, roles: ['builder', role] })).where.field).toBe(field);
+    }
   });
 
   test('are listed for the log to leave out, the password of Redis without its URL', () => {

@@ -53,10 +53,21 @@ test('its example configuration fits it: state directory, Redis, port', () => {
     cwd: '/',
   });
   expect(compose.services['regrow']?.volumes).toContain(`state:${config.stateDirectory}`);
+  for (const name of ['regrow', 'builder']) {
+    expect(compose.services[name]?.volumes).toContain(`objects:${config.objects.directory}`);
+  }
   expect(Object.keys(compose.services)).toContain(new URL(config.redis.url ?? '').hostname);
   expect(compose.services['regrow']?.ports).toEqual([`127.0.0.1:${config.api.port}:${config.api.port}`]);
   expect(config.api.host).toBe('0.0.0.0');
   expect(read('Dockerfile')).toContain(`VOLUME ${config.stateDirectory}\n`);
+  expect(read('Dockerfile')).toContain(`VOLUME ${config.objects.directory}\n`);
+});
+
+test('the builder mounts nothing of the daemon but the object store: neither ledger nor signing key', () => {
+  const mounts = (name: string) =>
+    compose.services[name]?.volumes.filter((volume) => !volume.startsWith('./')).map((volume) => volume.split(':')[0]);
+  expect(mounts('regrow')).toEqual(['state', 'objects']);
+  expect(mounts('builder')).toEqual(['builder', 'objects']);
 });
 
 test('variables that documents name are read by someone', () => {
