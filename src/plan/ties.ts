@@ -128,17 +128,19 @@ export function planPublication(
   const held: Transaction['held'][number][] = [];
   let left = candidates.filter(({ origin }) => isReady(origin));
   for (;;) {
-    const plan = planTransaction(published, left);
-    held.push(...plan.held);
-    const going = new Set(plan.publish.map(({ origin }) => origin));
-    const lacking = plan.publish.flatMap((candidate) => {
+    const going = new Set(left.map(({ origin }) => origin));
+    const lacking = left.flatMap((candidate) => {
       const missing = (needs.get(candidate.origin) ?? []).filter((origins) => !origins.some((one) => going.has(one)));
       const on = [...new Set(missing.flat())].toSorted();
       const because = `${candidate.origin} needs ${on.join(', ')}, which cannot be published yet`;
       return on.length === 0 ? [] : [{ candidate, because, on }];
     });
-    if (lacking.length === 0) return { publish: plan.publish, held };
-    held.push(...lacking);
-    left = plan.publish.filter((candidate) => !lacking.some((one) => one.candidate === candidate));
+    // Who lacks something has to wait for it by name; only then is it worth asking what the rest would break.
+    const plan = lacking.length === 0 ? planTransaction(published, left) : undefined;
+    if (plan?.held.length === 0) return { publish: plan.publish, held };
+    const out = plan?.held ?? lacking;
+    held.push(...out);
+    const gone = new Set(out.map(({ candidate }) => candidate));
+    left = left.filter((candidate) => !gone.has(candidate));
   }
 }

@@ -46,7 +46,7 @@ export const publicKeysPrefix = 'repository/keys/';
 export async function startPublisher(host: RoleHost): Promise<void> {
   const { config, exec, objects, queues, clock, paths } = host.parts;
   const { keepGenerations, keepVersions, keyName } = config.publish;
-  let worker: ReturnType<RoleHost['work']> | undefined;
+  const superseded = new AbortController();
   const handlers = await createPublisher({
     objects,
     queues,
@@ -56,10 +56,11 @@ export async function startPublisher(host: RoleHost): Promise<void> {
     verify: host.verify ?? createChildVerifier({ exec, clock, objects: paths.objects }),
     onSuperseded(error) {
       host.parts.log.error({ err: error }, 'another publisher took over: this one takes no more jobs');
-      void worker?.end({ how: 'stop', grace: leaveTime });
+      superseded.abort();
     },
   });
-  worker = host.work('publish', 1, handlers);
+  const worker = host.work('publish', 1, handlers);
+  superseded.signal.addEventListener('abort', () => void worker.end({ how: 'stop', grace: leaveTime }));
 }
 
 /**
