@@ -32,23 +32,80 @@ export function mountPoints(run: SandboxRun, folders: readonly string[]): readon
 
 /** How this machine lets a sandbox be made. */
 export interface SandboxMeans {
-  /**
-   * Root that may mount: no user namespace, and a real change to the build user inside. The kernel applies no process
-   * limit to root, not even to root under another name in a user namespace, so this is the only way to have one.
-   */
-  readonly privileged: boolean;
-  /** bwrap 0.8 and later can forbid user namespaces inside. */
-  readonly disableUserNamespaces: boolean;
+  /** The daemon is root: the sandbox is made by the build user, in a stage that root sets up. */
+  readonly staged: boolean;
+  /** bwrap 0.8 and later can forbid user namespaces inside, and limit a tmpfs. */
+  readonly recent: boolean;
 }
 
-/** The argument vector of bwrap (bwrap(1)), without the program itself. Order matters: later mounts stand on earlier ones. */
-export function bubblewrapArguments(run: SandboxRun, means: SandboxMeans): readonly string[] {
+/** Bytes that `/tmp` may hold: it is memory. */
+const temporarySize = 2 * 1024 ** 3;
+
+/** The program to run, with all its arguments: bwrap (bwrap(1)) as this user, or as the build user when this is root. */
+export function sandboxCommand(run: SandboxRun, means: SandboxMeans, bubblewrap: string): readonly string[] {
+  if (!means.staged) return [bubblewrap, ...bubblewrapArguments(run, means)];
+  const binds = run.binds ?? [];
+  const inner: SandboxRun = {
+    ...run,
+    root: stagedPath(0),
+    binds: binds.map((bind, index) => ({ ...bind, from: stagedPath(index + 1) })),
+  };
+  const sources = [run.root, ...binds.map((bind) => bind.from)];
+  // A program that is named by its path may lie where only root comes.
+  const path = bubblewrap.includes('/') ? [bubblewrap] : [];
+  const program = path.length === 0 ? bubblewrap : stagedPath(sources.length);
+  return [...stage([...sources, ...path]), program, ...bubblewrapArguments(inner, means)];
+}
+
+/**
+ * The stage: in a mount namespace of its own, root shows the sandbox's directories under a path that the build user can
+ * reach, then becomes the build user, for good. No root, real or mapped, is ever inside the sandbox: the kernel applies no
+ * process limit to root and lets it write to /proc/sys without any capability. Each program replaces the one before, so
+ * that the process that is started is bwrap itself in the end, and ending it ends all. /sys is where the stage stands
+ * because no state directory can be there.
+ */
+const stageScript = `set -e
+mount -n -t tmpfs -o mode=0755,size=1m tmpfs /sys
+number=0
+while [ "$1" != -- ]; do
+  if [ -d "$1" ]; then mkdir -m 0755 "/sys/$number"; else : > "/sys/$number"; fi
+  mount -n --rbind "$1" "/sys/$number"
+  number=$((number + 1))
+  shift
+done
+shift
+exec setpriv --reuid=${buildUser} --regid=${buildUser} --clear-groups --inh-caps=-all --ambient-caps=-all \\
+  --bounding-set=-all --pdeathsig KILL -- "$@"`;
+
+function stage(sources: readonly string[]): readonly string[] {
+  return ['unshare', '--mount', '--propagation', 'private', '--', '/bin/sh', '-c', stageScript, 'sh', ...sources, '--'];
+}
+
+function stagedPath(index: number): string {
+  return `/sys/${index}`;
+}
+
+/** What root has to be able to do for `sandboxCommand`: the stage, with a program in it. */
+export function stageProbe(): readonly [string, ...string[]] {
+  return ['unshare', ...stage(['/usr']).slice(1), '/usr/bin/true'];
+}
+
+/** The argument vector of bwrap, without the program itself. Order matters: later mounts stand on earlier ones. */
+function bubblewrapArguments(run: SandboxRun, means: SandboxMeans): readonly string[] {
   const host =
     run.host === true
       ? ['--ro-bind', '/usr', '/host/usr', ...hostEtc.flatMap((path) => ['--ro-bind-try', path, `/host${path}`])]
       : [];
   return [
-    ...(means.privileged ? privilegedNamespaces : userNamespaces(means)),
+    '--unshare-all',
+    '--unshare-user',
+    ...(means.recent ? ['--disable-userns'] : []),
+    '--cap-drop',
+    'ALL',
+    '--uid',
+    String(buildUser),
+    '--gid',
+    String(buildUser),
     '--die-with-parent',
     '--new-session',
     '--hostname',
@@ -59,8 +116,12 @@ export function bubblewrapArguments(run: SandboxRun, means: SandboxMeans): reado
     ...host,
     '--proc',
     '/proc',
+    '--ro-bind',
+    '/proc/sys',
+    '/proc/sys',
     '--dev',
     '/dev',
+    ...(means.recent ? ['--size', String(temporarySize)] : []),
     '--perms',
     '1777',
     '--tmpfs',
@@ -73,59 +134,6 @@ export function bubblewrapArguments(run: SandboxRun, means: SandboxMeans): reado
     '--json-status-fd',
     '3',
     '--',
-    ...limits(run, means),
     ...run.argv,
   ];
-}
-
-const privilegedNamespaces = [
-  '--unshare-ipc',
-  '--unshare-pid',
-  '--unshare-net',
-  '--unshare-uts',
-  '--unshare-cgroup-try',
-  '--cap-drop',
-  'ALL',
-  // Given up by setpriv before the program starts.
-  '--cap-add',
-  'CAP_SETUID',
-  '--cap-add',
-  'CAP_SETGID',
-  '--cap-add',
-  'CAP_SETPCAP',
-];
-
-function userNamespaces(means: SandboxMeans): readonly string[] {
-  return [
-    '--unshare-all',
-    '--unshare-user',
-    ...(means.disableUserNamespaces ? ['--disable-userns'] : []),
-    '--cap-drop',
-    'ALL',
-    '--uid',
-    String(buildUser),
-    '--gid',
-    String(buildUser),
-  ];
-}
-
-/**
- * The host's prlimit and setpriv, as seen inside. RLIMIT_NPROC is a brake well above the limit, because it counts every
- * process of the user; the limit itself is counted outside, where going over it can be named.
- */
-function limits(run: SandboxRun, means: SandboxMeans): readonly string[] {
-  if (run.host !== true) return [];
-  const brake =
-    run.processLimit === undefined ? [] : ['/host/usr/bin/prlimit', `--nproc=${run.processLimit * 2 + 64}`, '--'];
-  const user = [
-    '/host/usr/bin/setpriv',
-    `--reuid=${buildUser}`,
-    `--regid=${buildUser}`,
-    '--clear-groups',
-    '--inh-caps=-all',
-    '--ambient-caps=-all',
-    '--bounding-set=-all',
-    '--',
-  ];
-  return means.privileged ? [...brake, ...user] : brake;
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /**
  * How many processes live in a pid namespace. RLIMIT_NPROC cannot say it: it counts all processes of a user, and the kernel
@@ -19,4 +19,15 @@ export function countProcesses(namespace: number, enough: number): number {
     }
   }
   return count;
+}
+
+/**
+ * A RLIMIT_NPROC for a sandbox with a limit: a brake well above it, because it counts every thread of the user, also those
+ * outside, of which there are at most as many as the machine has. Never above what this process may hand on.
+ */
+export function processBrake(limit: number): number {
+  const threads = Number(/\/(\d+) /.exec(readFileSync('/proc/loadavg', 'utf8'))?.[1] ?? 0);
+  const hard = /^Max processes\s+\S+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  const brake = threads + limit * 2 + 64;
+  return hard === undefined ? brake : Math.min(brake, Number(hard));
 }

@@ -5,8 +5,15 @@ import { join } from 'node:path';
 import { RegrowError } from '../errors.ts';
 import type { Exec } from '../ports/exec.ts';
 import type { Sandbox, SandboxRun } from '../ports/sandbox.ts';
-import { bubblewrapArguments, buildUser, hostFolders, mountPoints, type SandboxMeans } from './sandbox-arguments.ts';
-import { countProcesses } from './sandbox-processes.ts';
+import {
+  buildUser,
+  hostFolders,
+  mountPoints,
+  type SandboxMeans,
+  sandboxCommand,
+  stageProbe,
+} from './sandbox-arguments.ts';
+import { countProcesses, processBrake } from './sandbox-processes.ts';
 
 export interface SandboxOptions {
   readonly exec: Exec;
@@ -37,16 +44,13 @@ export function createSandbox(options: SandboxOptions): Sandbox {
 
   async function run(request: SandboxRun): Promise<number> {
     found ??= findMeans(options.exec, bubblewrap);
-    const known = await found.catch((error: unknown) => {
+    const means = await found.catch((error: unknown) => {
       found = undefined;
       throw error;
     });
-    // A change of user inside needs a program that does it, and only the host's is there.
-    const means = { ...known, privileged: known.privileged && request.host === true };
     await makeMountPoints(request);
-    if (means.privileged) await giveToBuildUser(options.exec, request);
-    const arguments_ = bubblewrapArguments(request, means);
-    return watch(request, [bubblewrap, ...arguments_], options.fileSizeLimit ?? 8 * 1024 ** 3);
+    if (means.staged) await giveToBuildUser(options.exec, request);
+    return watch(request, sandboxCommand(request, means, bubblewrap), options.fileSizeLimit ?? 8 * 1024 ** 3);
   }
 
   async function probe(): Promise<void> {
@@ -88,31 +92,25 @@ async function rootLinks(): Promise<readonly string[]> {
 }
 
 async function findMeans(exec: Exec, bubblewrap: string): Promise<SandboxMeans> {
-  const ask = (...argv: string[]) =>
-    exec.run({ argv: [bubblewrap, ...argv], env: { PATH: searchPath }, timeout: 10_000 }).catch((error: unknown) => {
-      throw unavailable(`${bubblewrap} cannot be started`, error);
+  const ask = (argv: readonly [string, ...string[]]) =>
+    exec.run({ argv, env: { PATH: searchPath }, timeout: 10_000 }).catch((error: unknown) => {
+      throw unavailable(`${argv[0]} cannot be started`, error);
     });
-  const version = /(\d+)\.(\d+)/.exec(new TextDecoder().decode((await ask('--version')).stdout));
-  const disableUserNamespaces = Number(version?.[1] ?? 0) > 0 || Number(version?.[2] ?? 0) >= 8;
-  if (process.getuid?.() !== 0) return { privileged: false, disableUserNamespaces };
-  const mounts = await ask(
-    '--unshare-pid',
-    '--unshare-net',
-    '--ro-bind',
-    '/',
-    '/',
-    '--proc',
-    '/proc',
-    '--',
-    '/usr/bin/true',
-  );
-  return { privileged: mounts.exitCode === 0, disableUserNamespaces };
+  const version = /(\d+)\.(\d+)/.exec(new TextDecoder().decode((await ask([bubblewrap, '--version'])).stdout));
+  const recent = Number(version?.[1] ?? 0) > 0 || Number(version?.[2] ?? 0) >= 8;
+  if (process.getuid?.() !== 0) return { staged: false, recent };
+  const stage = await ask(stageProbe());
+  if (stage.exitCode === 0) return { staged: true, recent };
+  throw unavailable(`this is root and may not mount; start regrow as another user: ${stage.stderr.trim()}`);
 }
 
-/** What is writable inside must belong to the user that runs inside. Links are not followed. */
+/**
+ * What is writable inside must belong to the user that runs inside; so must a root without the host, an image's, in which a
+ * program may expect to read what only its root can. Links are not followed.
+ */
 async function giveToBuildUser(exec: Exec, run: SandboxRun): Promise<void> {
   const paths = (run.binds ?? []).filter((bind) => bind.writable === true).map((bind) => bind.from);
-  if (run.rootWritable === true) paths.push(run.root);
+  if (run.rootWritable === true || run.host !== true) paths.push(run.root);
   if (paths.length === 0) return;
   const owner = `${buildUser}:${buildUser}`;
   const result = await exec.run({
@@ -143,10 +141,11 @@ async function makeMountPoints(request: SandboxRun): Promise<void> {
 function watch(request: SandboxRun, bwrap: readonly string[], fileSizeLimit: number): Promise<number> {
   return new Promise<number>((resolve, reject) => {
     if (request.signal?.aborted === true) return reject(aborted());
+    const brake = request.processLimit === undefined ? [] : [`--nproc=${processBrake(request.processLimit)}`];
     // One pipe for both outputs, so that the log has them in the order in which they were written.
     const child = spawn(
       '/bin/sh',
-      ['-c', 'exec "$@" 2>&1', 'sh', 'prlimit', '--core=0', `--fsize=${fileSizeLimit}`, '--', ...bwrap],
+      ['-c', 'exec "$@" 2>&1', 'sh', 'prlimit', '--core=0', `--fsize=${fileSizeLimit}`, ...brake, '--', ...bwrap],
       { env: { PATH: searchPath }, cwd: '/', stdio: ['ignore', 'pipe', 'ignore', 'pipe'] },
     );
     const status = readStatus(child);
@@ -155,6 +154,10 @@ function watch(request: SandboxRun, bwrap: readonly string[], fileSizeLimit: num
     let error: RegrowError | undefined;
     const end = (why: RegrowError): void => {
       error ??= why;
+      // The first process of the pid namespace takes all others along. It would follow bwrap by itself, but not when bwrap
+      // is ended in the moment before it has asked for that.
+      const { init, exitCode } = status();
+      if (init !== undefined && exitCode === undefined) endProcess(init);
       child.kill('SIGKILL');
     };
 
@@ -199,8 +202,23 @@ function watch(request: SandboxRun, bwrap: readonly string[], fileSizeLimit: num
   });
 }
 
+function endProcess(id: number): void {
+  try {
+    process.kill(id, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
+}
+
+interface SandboxStatus {
+  readonly namespace?: number;
+  /** Id of the sandbox's first process, as seen from here. */
+  readonly init?: number;
+  readonly exitCode?: number;
+}
+
 /** What bwrap says about itself on descriptor 3: the pid namespace at the start, the exit code when the program was started. */
-function readStatus(child: ChildProcess): () => { readonly namespace?: number; readonly exitCode?: number } {
+function readStatus(child: ChildProcess): () => SandboxStatus {
   let text = '';
   const stream = child.stdio[3];
   if (stream && 'on' in stream) stream.on('data', (chunk: Uint8Array) => (text += Buffer.from(chunk).toString('utf8')));
@@ -210,8 +228,13 @@ function readStatus(child: ChildProcess): () => { readonly namespace?: number; r
   };
   return () => {
     const namespace = number('pid-namespace');
+    const init = number('child-pid');
     const exitCode = number('exit-code');
-    return { ...(namespace === undefined ? {} : { namespace }), ...(exitCode === undefined ? {} : { exitCode }) };
+    return {
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(init === undefined ? {} : { init }),
+      ...(exitCode === undefined ? {} : { exitCode }),
+    };
   };
 }
 

@@ -20,6 +20,8 @@ export interface ImageRunLimits {
   readonly timeout: number;
   /** Bytes. */
   readonly outputLimit: number;
+  /** Processes at a time. */
+  readonly processLimit: number;
 }
 
 type BuiltImage = Pick<ImageBuiltResult, 'index' | 'blobs' | 'platforms'>;
@@ -94,6 +96,7 @@ async function runImage(
       ...command,
       timeout: limits.timeout,
       outputLimit: limits.outputLimit,
+      processLimit: limits.processLimit,
       onOutput: (chunk) => chunks.push(chunk),
       signal,
     });

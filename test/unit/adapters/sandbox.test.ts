@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,6 +67,44 @@ describe('sandbox', () => {
       .split('\n')
       .filter((line) => !/^(PWD|_|SHLVL)=/.test(line));
     expect(lines.sort()).toEqual(['1000', 'A=b c', 'CapEff:\t0000000000000000', 'PATH=/usr/bin']);
+  });
+
+  test('no root of the machine is mapped inside, and no setting of the kernel can be written', async () => {
+    expect(await shell('echo x > /proc/sys/kernel/core_pattern')).not.toBe(0);
+    expect(output).toMatch(/Read-only file system|Permission denied/);
+    output = '';
+    const image = join(directory, 'image');
+    mkdirSync(image, { recursive: true });
+    for (const name of ['bin', 'lib', 'lib64']) symlinkSync(`usr/${name}`, join(image, name));
+    const id = 'stat -c %u /secret; cat /secret; echo x > /proc/sys/kernel/core_pattern';
+    writeFileSync(join(image, 'secret'), 'read\n', { mode: 0o600 });
+    const code = await sandbox.run({
+      root: image,
+      binds: [{ from: '/usr', to: '/usr' }],
+      argv: ['/bin/sh', '-c', id],
+      cwd: '/',
+      env: { PATH: '/usr/bin' },
+      timeout: 20_000,
+      outputLimit: 10_000,
+      processLimit: 100,
+      onOutput: (chunk) => (output += Buffer.from(chunk).toString('utf8')),
+    });
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/^1000\nread\n.*(Read-only file system|Permission denied)/);
+    expect(statSync(join(image, 'secret')).uid).not.toBe(0);
+  });
+
+  test('the environment of a recipe reaches its own program alone, never one that still is root', async () => {
+    const source = `#include <stdio.h>
+#include <unistd.h>
+__attribute__((constructor)) static void loaded(void) {
+  FILE *file = fopen("/home/build/loaded", "a");
+  if (file) { fprintf(file, "%d\\n", getpid()); fclose(file); }
+}`;
+    writeFileSync(workspace.path('build/evil.c'), source);
+    expect(await shell('cc -shared -fPIC evil.c -o evil.so')).toBe(0);
+    expect(await shell(':', { env: { PATH: '/usr/bin', LD_PRELOAD: '/home/build/evil.so' } })).toBe(0);
+    expect(readFileSync(workspace.path('build/loaded'), 'utf8')).toBe('2\n');
   });
 
   test('reaches no network, not even this machine', async () => {
