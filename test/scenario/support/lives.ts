@@ -104,7 +104,9 @@ export async function live({ killAfter, flush, killAtWrite = () => false }: Life
   }
 
   async function start(): Promise<void> {
-    const objects = (verifier ??= await createFsObjects(statePaths({ stateDirectory: join(small.directory, 'state') }).objects));
+    const objects = (verifier ??= await createFsObjects(
+      statePaths({ stateDirectory: join(small.directory, 'state') }).objects,
+    ));
     daemonNumber += 1;
     daemon = await small.start({
       onSettled,
