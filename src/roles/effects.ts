@@ -45,16 +45,31 @@ export async function storeResult(objects: Objects, result: Result): Promise<str
   return key;
 }
 
-/** What came of an effect, of the kind that was asked for; undefined while nothing did. */
+/** A result as it was stored; undefined for what is none: half of a disk may have been lost. */
+export function parseResult(bytes: Uint8Array): Result | undefined {
+  return resultSchema.safeParse(parseJson(bytes)).data;
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What came of an effect, of the kind that was asked for; undefined while nothing did. A result that cannot be read counts as
+ * none: `ensureJob` takes it away and has it done again.
+ */
 export async function readResult<K extends Result['kind']>(
   objects: ObjectReader,
   effect: string,
   kind: K,
 ): Promise<Extract<Result, { kind: K }> | undefined> {
   const object = await objects.get(resultKey(effect));
-  if (object === undefined) return undefined;
-  const result = resultSchema.parse(JSON.parse(decoder.decode(object.bytes)));
-  return result.kind === kind ? (result as Extract<Result, { kind: K }>) : undefined;
+  const result = object === undefined ? undefined : parseResult(object.bytes);
+  return result?.kind === kind ? (result as Extract<Result, { kind: K }>) : undefined;
 }
 
 /** Leaves what came of a job, then says so to the conductor. Done twice it is the same. */
@@ -77,8 +92,10 @@ export async function readRequest<K extends Request['kind']>(
   kind: K,
 ): Promise<Extract<Request, { kind: K }>> {
   const object = await objects.get(key);
-  const parsed = object === undefined ? undefined : requestSchema.safeParse(JSON.parse(decoder.decode(object.bytes)));
-  if (parsed?.success === true && parsed.data.kind === kind) return parsed.data as Extract<Request, { kind: K }>;
+  const request = object === undefined ? undefined : requestSchema.safeParse(parseJson(object.bytes)).data;
+  if (request?.kind === kind) return request as Extract<Request, { kind: K }>;
+  // What is damaged is written again only where nothing is.
+  if (object !== undefined) await objects.remove(key);
   throw new RegrowError('internal', `${key} in the object store is not a request to ${kind}`, {
     file: key,
     remedy: 'nothing to do: the next reconcile writes it again',

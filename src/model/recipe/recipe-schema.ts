@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { flag, list, mapOf, optional, text, textMap, texts, whole } from './fields.ts';
+import { packageName, packageNameRule } from './package-name.ts';
 import { pipelineSchema } from './pipeline-node.ts';
 import { updateBlockSchema } from './update-block.ts';
 
@@ -104,7 +105,7 @@ const packageFields = {
 
 const packageSchema = z.looseObject({
   ...packageFields,
-  name: z.string().min(1, 'a package needs a name'),
+  name: z.string().min(1, 'a package needs a name').regex(packageName, packageNameRule),
   /** Text as it stands in the file, without epoch. */
   version: z.string().min(1, 'a package needs a version'),
   epoch: whole,

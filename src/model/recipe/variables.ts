@@ -1,6 +1,7 @@
 import { RegrowError } from '../../errors.ts';
 import { compileGoPattern, replaceAllGo } from '../go-pattern.ts';
 import type { Target } from '../target.ts';
+import { checkPackageName } from './package-name.ts';
 import type { Recipe, Subpackage } from './recipe-schema.ts';
 import { type Scope, scopeOf, substitute, substituteKnown } from './substitute.ts';
 import { gnuTriplet, goArch, rustTriplet } from './triplets.ts';
@@ -68,6 +69,7 @@ export function subpackageInstances(recipe: Recipe, scope: Scope): SubpackageIns
     const where = { package: recipe.package.name, field: `subpackages.${index}.name` };
     const instance = (inner: Scope): SubpackageInstance => {
       const name = substitute(subpackage.name, inner, where);
+      checkPackageName(name, where);
       return { subpackage, name, scope: scopeOf(new Map([['subpkg.name', name]]), inner) };
     };
     if (subpackage.range === undefined || subpackage.range === '') return [instance(scope)];

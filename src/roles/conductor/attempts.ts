@@ -1,9 +1,11 @@
 import type { BuildAttempt } from '../../model/build.ts';
 import { canonicalJson, sha256 } from '../../model/canonical.ts';
+import type { Problem } from '../../model/plan.ts';
 import type { PlannedBuild } from '../../plan/build-plan.ts';
 import { buildEffect, readResult } from '../effects.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
+import { packageProblem } from './problems.ts';
 
 /** Attempts at a build whose failures were ours, not the package's. */
 const infrastructureAttempts = 3;
@@ -21,10 +23,23 @@ export function newestAttempts(context: ConductorContext): Map<string, BuildAtte
   return newest;
 }
 
-/** Says whether a build turned out to have ended, so that the plans are no longer right. */
-export async function startBuilds(context: ConductorContext, builds: Iterable<PlannedBuild>): Promise<boolean> {
+/**
+ * Says whether a build turned out to have ended, so that the plans are no longer right. What is wrong with one is a problem of
+ * its package, and the others start.
+ */
+export async function startBuilds(
+  context: ConductorContext,
+  builds: Iterable<PlannedBuild>,
+  problems: Map<string, Problem>,
+): Promise<boolean> {
   let ended = false;
-  for (const build of builds) ended = (await startBuild(context, build)) || ended;
+  for (const build of builds) {
+    try {
+      ended = (await startBuild(context, build)) || ended;
+    } catch (thrown) {
+      problems.set(...packageProblem(build.need.resolved.name, thrown));
+    }
+  }
   return ended;
 }
 

@@ -44,6 +44,7 @@ export async function planAll(context: ConductorContext, world: World): Promise<
     await startBuilds(
       context,
       [...plans.values()].flatMap((plan) => plan.builds),
+      world.problems,
     )
   );
   const waits = new Map<string, { value: Wait; about: string }>();

@@ -4,9 +4,9 @@ import { canonicalJson } from '../../model/canonical.ts';
 import type { Problem } from '../../model/plan.ts';
 import type { Proposal } from '../../model/proposal.ts';
 import type { ImageRequest } from '../../model/request.ts';
-import { resultSchema } from '../../model/result.ts';
 import { createRepositoryView } from '../../report/repository.ts';
 import { failureOf } from '../../watch/registry.ts';
+import { parseResult } from '../effects.ts';
 import { planAll } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { createDecider } from './deciding.ts';
@@ -43,7 +43,6 @@ export const heartbeat = 'conductor/last-round';
 const forgeSource = 'forge';
 /** Rounds in a row before the next event or the timer goes on. */
 const mostRounds = 20;
-const decoder = new TextDecoder();
 
 /** What the forge said, and when (milliseconds since 1970). */
 interface Asked {
@@ -186,12 +185,12 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
       async result({ key }) {
         const object = await objects.get(key);
         if (object === undefined) return;
-        const result = resultSchema.parse(JSON.parse(decoder.decode(object.bytes)));
+        const result = parseResult(object.bytes);
         // What came of builds and publications is found by every round itself; a verdict may be asked for otherwise by then.
-        if (result.kind === 'verified') await recordVerdicts(context, result);
-        if (result.kind === 'published') await recordRefusals(context, result);
+        if (result?.kind === 'verified') await recordVerdicts(context, result);
+        if (result?.kind === 'published') await recordRefusals(context, result);
         // What was seen is told once.
-        if (result.kind === 'observed') {
+        if (result?.kind === 'observed') {
           const changed = await recordObserved(context, result);
           await objects.remove(key);
           if (!changed) return;

@@ -1,4 +1,4 @@
-import { RegrowError, reportError } from '../../errors.ts';
+import { RegrowError, reportError, toRegrowError } from '../../errors.ts';
 import type { Problem } from '../../model/plan.ts';
 import type { Proposal } from '../../model/proposal.ts';
 
@@ -15,4 +15,23 @@ export function proposalProblem(proposal: Proposal, thrown: unknown): Problem {
     ...(file === undefined ? {} : { file }),
     ...(line === undefined ? {} : { line }),
   };
+}
+
+/** What went wrong with one package, as a problem of it alone, by its ledger key. What time heals is not about it: thrown on. */
+export function packageProblem(name: string, thrown: unknown): readonly [string, Problem] {
+  const error = toRegrowError(thrown);
+  if (error.retry !== 'never') throw thrown;
+  const { code, message, remedy, file, field } = reportError(error);
+  return [
+    `recipe/${name}`,
+    {
+      area: 'recipe',
+      name,
+      code,
+      message,
+      ...(remedy === undefined ? {} : { remedy }),
+      ...(file === undefined ? {} : { file }),
+      ...(field === undefined ? {} : { field }),
+    },
+  ];
 }

@@ -12,6 +12,7 @@ import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
 import { findingsAt } from './finding.ts';
 import { pinVersion } from './pinning.ts';
+import { packageProblem } from './problems.ts';
 import type { RecipeFile } from './recipes.ts';
 import type { World } from './world.ts';
 
@@ -88,7 +89,12 @@ export async function startProposals(
     wanted.add(proposeProblem(name));
     if (isResting(context, name, refusalOf(version, world.tree.recipes.get(name)))) continue;
     const effect = `propose-${name}-${version}`;
-    await ensureJob(context, 'propose', effect, (attempt) => ({ package: name, version, attempt }), urgency);
+    try {
+      await ensureJob(context, 'propose', effect, (attempt) => ({ package: name, version, attempt }), urgency);
+    } catch (thrown) {
+      // What is wrong with one package keeps no other from being proposed.
+      world.problems.set(...packageProblem(name, thrown));
+    }
   }
   const gone = [...context.book.all('problem')].filter(
     ({ key, value }) => value.area === 'propose' && !wanted.has(key),

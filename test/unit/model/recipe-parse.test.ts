@@ -107,3 +107,17 @@ test.skipIf(recipes === undefined)(
     expect(problems).toEqual([]);
   },
 );
+
+test.each(['foo bar', 'a/b', '../x', '.x', 'x=1', 'x'.repeat(129)])('a package may not be called %s', (name) => {
+  expect(() => parseRecipe('x.yaml', `package:\n  name: ${name}\n  version: 1\n  epoch: 0\n`)).toThrow(
+    expect.objectContaining({
+      code: 'recipe.malformed',
+      where: { file: 'x.yaml', line: 2, field: 'package.name' },
+      message: expect.stringContaining('letters, digits and . _ + -'),
+    }),
+  );
+});
+
+test.each(['7zip', 'Catch2', 'libstdc++-6', 'py3.12-x_y'])('a package may be called %s', (name) => {
+  expect(parseRecipe('x.yaml', `package:\n  name: ${name}\n  version: 1\n  epoch: 0\n`).recipe.package.name).toBe(name);
+});

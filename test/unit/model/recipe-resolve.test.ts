@@ -264,6 +264,19 @@ subpackages:
   });
 });
 
+test.each(['a b', 'x/../y', '"-x"', 'ä', 'x@1', 'x'.repeat(129)])(
+  'a subpackage may not be called %s once its variables are put in',
+  (name) => {
+    expect(() =>
+      resolve(
+        `data:\n  - name: d\n    items:\n      k: ${name}\nsubpackages:\n  - range: d\n    name: \${{range.value}}\n`,
+      ),
+    ).toThrow(
+      expect.objectContaining({ code: 'recipe.malformed', where: { package: 'foo', field: 'subpackages.0.name' } }),
+    );
+  },
+);
+
 test('a range without data, and a priority that is no number, are refused', () => {
   expect(() => resolve('subpackages:\n  - range: none\n    name: x\n')).toThrow(
     expect.objectContaining({ code: 'recipe.malformed', where: { package: 'foo', field: 'subpackages.0.range' } }),

@@ -5,10 +5,11 @@ import type { JobState, Queues } from '../../../src/jobs/queues.ts';
 import type { Objects } from '../../../src/ports/objects.ts';
 import { type Book, openBook } from '../../../src/roles/conductor/book.ts';
 import { ensureJob } from '../../../src/roles/conductor/ensure.ts';
-import { resultKey } from '../../../src/roles/effects.ts';
+import { readResult, resultKey, storeResult } from '../../../src/roles/effects.ts';
 import { createManualClock, type ManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryLedger } from '../../fakes/memory-ledger.ts';
 import { createMemoryObjects } from '../../fakes/memory-objects.ts';
+import { testLog } from '../../support/log.ts';
 
 const effect = 'verify-abc';
 const ledger = createMemoryLedger();
@@ -38,7 +39,7 @@ beforeEach(async () => {
 });
 
 function ensure(): Promise<void> {
-  const context = { book, clock, objects, queues: queues as Queues };
+  const context = { book, clock, objects, log: testLog('silent').log, queues: queues as Queues };
   return ensureJob(context, 'verify', effect, (attempt) => ({ request: 'requests/abc.json', attempt }));
 }
 
@@ -92,8 +93,23 @@ test('a conductor that takes over counts on from where the last one was', async 
 test('a job that ended after the world was looked at, however long it ran, is not done twice', async () => {
   await ensure();
   clock.advance(3_600_000);
-  await objects.put(resultKey(effect), new Uint8Array());
+  await storeResult(objects, { kind: 'verified', effect, at: clock.now().toISOString(), verdicts: [], generation: 0 });
   become(1, 'completed');
   await ensure();
   expect(known()).toEqual(['1 completed']);
+});
+
+test.each([
+  ['cut off', '{"kind":"veri'],
+  ['no result', '{"kind":"built"}'],
+  ['empty', ''],
+])('a result that is damaged (%s) counts as none, and the job is done again', async (_what, text) => {
+  await ensure();
+  clock.advance(3_600_000);
+  await objects.put(resultKey(effect), new TextEncoder().encode(text));
+  become(1, 'completed');
+  expect(await readResult(objects, effect, 'verified')).toBeUndefined();
+  await ensure();
+  expect(known()).toEqual(['2 waiting']);
+  expect(await objects.has(resultKey(effect))).toBe(false);
 });
