@@ -1,3 +1,4 @@
+import { RegrowError } from '../../errors.ts';
 import { canonicalJson } from '../../model/canonical.ts';
 import type { LedgerEvent } from '../../model/event.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -47,7 +48,8 @@ export interface Book {
   ): Promise<boolean>;
 }
 
-export async function openBook(ledger: Ledger, clock: Clock): Promise<Book> {
+/** `signal`: once it is aborted another conductor may write, and every write is refused. Errors then: aborted. */
+export async function openBook(ledger: Ledger, clock: Clock, signal?: AbortSignal): Promise<Book> {
   const shelves = new Map<LedgerKind, Map<string, unknown>>();
   for (const kind of kinds) {
     const entries = await ledger.list(kind);
@@ -63,6 +65,7 @@ export async function openBook(ledger: Ledger, clock: Clock): Promise<Book> {
       return known !== undefined && canonicalJson(known.value) === canonicalJson(value);
     },
     async put(kind, key, value, about) {
+      refuseAfter(signal);
       if (book.holds(kind, key, value)) return false;
       const at = clock.now().toISOString();
       await ledger.put(kind, key, value, at, about);
@@ -70,6 +73,7 @@ export async function openBook(ledger: Ledger, clock: Clock): Promise<Book> {
       return true;
     },
     async remove(kind, key) {
+      refuseAfter(signal);
       if (!shelf(kind).has(key)) return false;
       await ledger.remove(kind, key);
       return shelf(kind).delete(key);
@@ -88,7 +92,16 @@ export async function openBook(ledger: Ledger, clock: Clock): Promise<Book> {
       }
       return { came, went };
     },
-    tell: (event) => ledger.append({ facts: {}, at: clock.now().toISOString(), ...event }),
+    async tell(event) {
+      refuseAfter(signal);
+      return ledger.append({ facts: {}, at: clock.now().toISOString(), ...event });
+    },
   };
   return book;
+}
+
+/** Throws `aborted` when a conductor is no longer the conductor. */
+export function refuseAfter(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new RegrowError('aborted', 'this conductor stops, and leaves the rest to the next one', { retry: 'now' });
 }

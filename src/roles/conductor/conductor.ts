@@ -1,3 +1,4 @@
+import type { JobPayload } from '../../jobs/catalogue.ts';
 import type { AnyJobRequest } from '../../jobs/queues.ts';
 import type { JobHandlers } from '../../jobs/worker.ts';
 import { canonicalJson } from '../../model/canonical.ts';
@@ -7,6 +8,7 @@ import type { ImageRequest } from '../../model/request.ts';
 import { createRepositoryView } from '../../report/repository.ts';
 import { failureOf } from '../../watch/registry.ts';
 import { parseResult } from '../effects.ts';
+import { refuseAfter } from './book.ts';
 import { planAll } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { createDecider } from './deciding.ts';
@@ -19,12 +21,15 @@ import { makeProposal, proposalFindings, readForge, startProposals } from './pro
 import { publishReady } from './publishing.ts';
 import { createRecipeReader } from './recipes.ts';
 import { recordRefusals } from './refusals.ts';
+import { tidy } from './tidying.ts';
 import { advisoryJob, recordFailure, recordObserved, releaseJobs } from './watching.ts';
 import { observeWorld, type World } from './world.ts';
 
 export interface ConductorOptions {
   /** Keys that published packages are signed with, and that images trust. */
   readonly keys: () => Promise<ImageRequest['keys']>;
+  /** Aborted when this is no longer the conductor: a round then ends before its next step. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Conductor {
@@ -35,6 +40,8 @@ export interface Conductor {
   advisoryJobs(feed: string, slot: number): Promise<readonly AnyJobRequest[]>;
   /** Compares what should be with what is and enqueues the difference. Calls that come while one runs share the next. */
   reconcile(): Promise<void>;
+  /** Resolves when nothing goes on that was asked for. */
+  idle(): Promise<void>;
 }
 
 /** Ledger key of when a round last ended well: the api may run in another process. */
@@ -57,15 +64,28 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
   const advisories = createAdvisoryShelf(context);
   const decideAll = createDecider(context);
   let asked: Asked | undefined;
+  /** What goes on now. */
+  const busy = new Set<Promise<unknown>>();
   let observing: Promise<unknown> = Promise.resolve();
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
-  /** One look at a time: two would fetch into the same mirror. */
+  /** One at a time: two would fetch into the same mirror. */
+  function alone<T>(work: () => Promise<T>): Promise<T> {
+    const turn = observing.catch(() => undefined).then(work);
+    observing = turn;
+    return during(turn);
+  }
+
   function observe(): Promise<World> {
-    const seen = observing.catch(() => undefined).then(look);
-    observing = seen;
-    return seen;
+    return alone(look);
+  }
+
+  function during<T>(work: Promise<T>): Promise<T> {
+    busy.add(work);
+    const leave = () => void busy.delete(work);
+    work.then(leave, leave);
+    return work;
   }
 
   /** Reads proposals and brings the mirror up to date, unless that was done a moment ago and nothing of ours came between. */
@@ -98,19 +118,28 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
 
   /** Says whether git or the forge is no longer as it was observed. */
   async function round(): Promise<boolean> {
+    // The book refuses writes once this is no longer the conductor; what goes elsewhere does not begin.
+    const go = () => refuseAfter(options.signal);
+    go();
     const world = await observe();
     const index = advisories();
     await recordGenerations(context, world);
     await recordFindings(context, world, index);
+    go();
     const decisions = await decideAll(world, index);
     if (world.reachable) await startProposals(context, world, decisions);
+    go();
     const plans = await planAll(context, world);
     const findingsOf = (origins: readonly string[]) => proposalFindings(world, index, origins);
+    go();
     const moved = world.reachable && (await followProposals(context, world, plans, index));
     const main = plans.get('main');
+    go();
     if (main !== undefined) await publishReady(context, world, main, findingsOf);
+    go();
     await updateImages(context, world, { keys: await options.keys(), advisories: index, main });
     await recordProblems(world);
+    await tidy(context);
     await book.put('cursor', heartbeat, { cursor: clock.now().toISOString() });
     return moved;
   }
@@ -152,16 +181,48 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
       .then(() => {
         running = next;
         next = undefined;
-        return settle();
+        return during(settle());
       });
     return next;
   }
 
+  /** Says whether the forge is another one now. */
+  async function proposeOne({ package: name, version }: JobPayload<'propose'>, job: AbortSignal): Promise<boolean> {
+    const signal = options.signal === undefined ? job : AbortSignal.any([job, options.signal]);
+    const world = await observe();
+    refuseAfter(options.signal);
+    // However it ends, the forge may be another one now.
+    asked = undefined;
+    const made = await makeProposal(context, world, { name, version, signal });
+    if (made) asked = undefined;
+    return made;
+  }
+
+  /** Writes down what came out, where no round finds it by itself. Says whether a round may see something new. */
+  async function record(key: string): Promise<boolean> {
+    const object = await objects.get(key);
+    if (object === undefined) return false;
+    const result = parseResult(object.bytes);
+    // What came of builds and publications is found by every round itself; a verdict may be asked for otherwise by then.
+    if (result?.kind === 'verified') await recordVerdicts(context, result);
+    if (result?.kind === 'published') await recordRefusals(context, result);
+    if (result?.kind !== 'observed') return true;
+    // What was seen is told once.
+    const changed = await recordObserved(context, result);
+    await objects.remove(key);
+    return changed;
+  }
+
   return {
     reconcile,
+    async idle() {
+      while (busy.size > 0) await Promise.allSettled(busy);
+    },
     async releaseJobs(slot) {
       // A forge that is away is the next round's to say; upstreams are asked by the recipes as they were.
-      await repository.refresh().catch((thrown: unknown) => log.debug({ err: thrown }, 'the mirror is not refreshed'));
+      await alone(() => repository.refresh()).catch((thrown: unknown) =>
+        log.debug({ err: thrown }, 'the mirror is not refreshed'),
+      );
       const { commit } = await repository.head();
       return releaseJobs(context, await reader.read(commit), slot);
     },
@@ -174,28 +235,11 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
         asked = undefined;
         return reconcile();
       },
-      async propose({ package: name, version }, { signal }) {
-        const world = await observe();
-        // However it ends, the forge may be another one now.
-        asked = undefined;
-        if (!(await makeProposal(context, world, { name, version, signal }))) return;
-        asked = undefined;
-        await reconcile();
+      async propose(job, { signal }) {
+        if (await during(proposeOne(job, signal))) await reconcile();
       },
       async result({ key }) {
-        const object = await objects.get(key);
-        if (object === undefined) return;
-        const result = parseResult(object.bytes);
-        // What came of builds and publications is found by every round itself; a verdict may be asked for otherwise by then.
-        if (result?.kind === 'verified') await recordVerdicts(context, result);
-        if (result?.kind === 'published') await recordRefusals(context, result);
-        // What was seen is told once.
-        if (result?.kind === 'observed') {
-          const changed = await recordObserved(context, result);
-          await objects.remove(key);
-          if (!changed) return;
-        }
-        await reconcile();
+        if (await during(record(key))) await reconcile();
       },
     },
   };

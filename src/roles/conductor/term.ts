@@ -6,14 +6,17 @@ import { createSchedule } from '../../jobs/schedule.ts';
 import type { ImageRequest } from '../../model/request.ts';
 import type { Ledger } from '../../ports/ledger.ts';
 import type { Objects } from '../../ports/objects.ts';
-import type { Ending, RoleHost } from '../host.ts';
+import type { RoleHost } from '../host.ts';
 import { openForge } from '../parts.ts';
 import { publicKeysPrefix } from '../publisher.ts';
 import { openBook } from './book.ts';
 import { createConductor } from './conductor.ts';
+import { createSuccession, type Turn } from './succession.ts';
 
 /** Jobs of these queues that the conductor takes at a time: results share one reconcile. */
 const concurrency = { control: 4, results: 16 };
+/** Milliseconds before what could not begin is tried again. */
+const pauseBeforeRetry = 5000;
 
 export interface ConductorRole {
   /** Waits until this process is the conductor, then does what the clock would. */
@@ -21,9 +24,8 @@ export interface ConductorRole {
 }
 
 /** The time in which this process holds the lease. */
-interface Term {
+interface Term extends Turn {
   tick(): Promise<void>;
-  end(ending: Ending): Promise<void>;
 }
 
 /**
@@ -36,49 +38,42 @@ export function startConductor(host: RoleHost): ConductorRole {
     file: parts.paths.ledger,
     ...(host.ledgerLimit === undefined ? {} : { limit: host.ledgerLimit }),
   });
-  let term: Promise<Term> | undefined;
-  let gained: (() => void)[] = [];
-  const end = async (ending: Ending) => {
-    const ended = term;
-    term = undefined;
-    await (await ended?.catch(() => undefined))?.end(ending);
-  };
+  const terms = createSuccession<Term>({
+    take: (signal) => takeTerm(host, ledger, signal),
+    pause: Math.min(pauseBeforeRetry, host.leaseTime ?? pauseBeforeRetry),
+    log: parts.log,
+  });
   const lease = createLease({
     redis: parts.redis,
     prefix: parts.config.redis.prefix,
     name: 'conductor',
     log: parts.log,
     ...(host.leaseTime === undefined ? {} : { ttl: host.leaseTime }),
-    onGained(_token, signal) {
-      term = takeTerm(host, ledger);
-      term.catch((thrown: unknown) => parts.log.error({ err: thrown }, 'the conductor cannot start'));
-      signal.addEventListener('abort', () => void end({ how: 'stop', grace: 0 }));
-      for (const go of gained) go();
-      gained = [];
-    },
+    onGained: (_token, signal) => terms.begin(signal),
   });
   host.onEnd(async (ending) => {
     // The term first: who gets the lease next must not find this one still writing.
-    await end(ending);
+    await terms.end(ending);
     if (ending.how === 'kill') lease.kill();
     else await lease.close();
     await ledger.close();
   });
   return {
     async tick() {
-      if (term === undefined) await new Promise<void>((go) => gained.push(go));
-      const current = await term;
-      await current?.tick();
+      await (await terms.current()).tick();
     },
   };
 }
 
-async function takeTerm(host: RoleHost, ledger: Ledger): Promise<Term> {
+/** `lost`: aborted when the lease is. A round that goes on then ends at its next step, and writes nothing more. */
+async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Promise<Term> {
   const { parts } = host;
+  const over = new AbortController();
+  const signal = AbortSignal.any([lost, over.signal]);
   const { config, objects, queues, clock, log, git, sources, pipelines } = parts;
   const conductor = createConductor(
     {
-      book: await openBook(ledger, clock),
+      book: await openBook(ledger, clock, signal),
       objects,
       queues,
       ...openForge(parts, host.secrets),
@@ -99,7 +94,7 @@ async function takeTerm(host: RoleHost, ledger: Ledger): Promise<Term> {
       hostPackages: new Set(Object.keys(createHostTools(config.build.hostTools))),
       engineVersion: hostEngineVersion,
     },
-    { keys: () => readKeys(objects) },
+    { keys: () => readKeys(objects), signal },
   );
   const minute = 60_000;
   const schedule = createSchedule({
@@ -124,18 +119,28 @@ async function takeTerm(host: RoleHost, ledger: Ledger): Promise<Term> {
     host.work('control', concurrency.control, conductor.handlers),
     host.work('results', concurrency.results, conductor.handlers),
   ];
-  if (host.schedule !== false) {
+  const term: Term = {
+    tick: () => schedule.tick(),
+    async end(ending) {
+      const patience = setTimeout(() => over.abort(), ending.how === 'stop' ? ending.grace : 0);
+      await schedule.stop();
+      await Promise.all(workers.map((worker) => worker.end(ending)));
+      clearTimeout(patience);
+      over.abort();
+      // A worker leaves jobs that do not end; who has the lease next must not find one of them still at work.
+      if (ending.how === 'stop') await conductor.idle();
+    },
+  };
+  if (host.schedule === false) return term;
+  try {
     await schedule.start();
     // The slot of this time may have been asked for by the conductor before, which is gone.
     await queues.reconcile();
+  } catch (thrown) {
+    await term.end({ how: 'stop', grace: 0 });
+    throw thrown;
   }
-  return {
-    tick: () => schedule.tick(),
-    async end(ending) {
-      await schedule.stop();
-      await Promise.all(workers.map((worker) => worker.end(ending)));
-    },
-  };
+  return term;
 }
 
 /** The public keys that packages are signed with; empty until a publisher has started. */

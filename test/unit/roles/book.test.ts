@@ -55,3 +55,19 @@ test('an event is told once, however often it is told', async () => {
   expect(await book.tell(event)).toBe(false);
   expect(await ledger.events({ limit: 10 })).toMatchObject([{ ...event, at: first, facts: {} }]);
 });
+
+test('who is no longer the conductor writes nothing: neither rows nor events, changed or not', async () => {
+  const ledger = createMemoryLedger();
+  const over = new AbortController();
+  const book = await openBook(ledger, createManualClock(first), over.signal);
+  await book.put('cursor', 'watch/a', { cursor: 'one' });
+  over.abort();
+  const aborted = { code: 'aborted', retry: 'now' };
+  await expect(book.put('cursor', 'watch/a', { cursor: 'one' })).rejects.toMatchObject(aborted);
+  await expect(book.put('cursor', 'watch/a', { cursor: 'two' })).rejects.toMatchObject(aborted);
+  await expect(book.remove('cursor', 'watch/a')).rejects.toMatchObject(aborted);
+  await expect(book.replace('cursor', new Map())).rejects.toMatchObject(aborted);
+  await expect(book.tell({ id: 'x', kind: 'problem', text: 'x' })).rejects.toMatchObject(aborted);
+  expect(await ledger.list('cursor')).toEqual([...book.all('cursor')]);
+  expect(await ledger.events({ limit: 1 })).toEqual([]);
+});
