@@ -51,7 +51,12 @@ export async function startTestRedis(): Promise<TestRedis> {
     socket,
     client,
     start,
-    crash: () => end('SIGKILL'),
+    async crash() {
+      // On a busy disk redis-server may hold a write back for two seconds: what was taken is made to be on disk first.
+      await client.config('SET', 'appendfsync', 'always');
+      await client.set('regrow-test-flushed', '1');
+      await end('SIGKILL');
+    },
     async stop() {
       client.disconnect();
       await end('SIGKILL');
