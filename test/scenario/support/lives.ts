@@ -108,15 +108,24 @@ export async function live({ killAfter, flush, killAtWrite = () => false }: Life
       statePaths({ stateDirectory: join(small.directory, 'state') }).objects,
     ));
     daemonNumber += 1;
-    daemon = await small.start({
-      onSettled,
+    const mine = daemonNumber;
+    const starting = small.start({
+      // A worker that was killed may still say what became of its last job.
+      onSettled: (job) => {
+        if (mine === daemonNumber) onSettled(job);
+      },
       wrapObjects: mortal,
       leaseTime: 600,
       // Here it is never the job that kills its worker.
       timings: { lock: 900, stalled: 150, pauseFactor: 0.005, abandonments: 1000 },
       verify: (request) => judgeBuilds(objects, request, small.clock.now().toISOString()),
     });
-    if (doomed) death = daemon.kill();
+    // One that has to go while it starts may not get to its feet at all.
+    daemon = await starting.catch((thrown: unknown) => {
+      if (doomed) return undefined;
+      throw thrown;
+    });
+    if (doomed) death = daemon?.kill();
   }
 
   /** Buries a daemon that was killed, and starts the next one. */

@@ -42,8 +42,10 @@ async function git(repository: string, ...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-function recipe(name: string, version = '1.0'): void {
-  writeFileSync(join(folder, `${name}.yaml`), `package:\n  name: ${name}\n  version: "${version}"\n  epoch: 0\n`);
+/** A recipe in a file of any name; what its package is called stays within what apk allows. */
+function recipe(file: string, version = '1.0'): void {
+  const name = file.replaceAll(/[^a-z]+/g, '-').replace(/-$/, '');
+  writeFileSync(join(folder, `${file}.yaml`), `package:\n  name: ${name}\n  version: "${version}"\n  epoch: 0\n`);
 }
 
 test("recipes of one's own, in their own folder: everything is committed but what regrow and git keep", async () => {
