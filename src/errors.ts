@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'recipe.condition-invalid' // an `if:` that cannot be read
   | 'recipe.pattern-invalid' // a pattern that is not RE2
   | 'recipe.edit-impossible' // the node to edit is not there
+  | 'recipe.annotation-invalid' // a `dev.regrow.` annotation that cannot be read
   // upstream and feeds
   | 'upstream.unreachable'
   | 'upstream.not-found'

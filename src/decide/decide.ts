@@ -1,7 +1,7 @@
 import { compareApkVersions } from '../model/apk-version.ts';
 import type { Decision, Evidence } from '../model/decision.ts';
 import type { Finding } from '../model/finding.ts';
-import type { ReleaseObservation, WatchFailure } from '../model/observation.ts';
+import type { ReleaseObservation, SourceChoice, WatchFailure } from '../model/observation.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Proposal } from '../model/proposal.ts';
 import type { Recipe, UpdateBlock } from '../model/recipe/recipe.ts';
@@ -16,8 +16,8 @@ import { findingsOf } from './vulnerability.ts';
 
 export interface DecideInput {
   readonly recipe: Recipe;
-  /** Key of the source that its `update:` block names; undefined where regrow has none for it. */
-  readonly source: string | undefined;
+  /** Where its releases are seen; undefined where regrow has no source for it. */
+  readonly source: SourceChoice | undefined;
   /** The last good answer of that source. */
   readonly observation?: ReleaseObservation | undefined;
   /** The last failed attempt to ask it, where there was one after the last good answer or before any. */
@@ -74,7 +74,7 @@ function outcomeOf(input: DecideInput): Outcome {
   const { observation, failure } = input;
   if (observation === undefined) {
     return failure === undefined
-      ? hold('not-observed-yet', `${input.source} has not been asked yet`)
+      ? hold('not-observed-yet', `${input.source.key} has not been asked yet`)
       : { ...sourceFailed(failure), evidence: [failureEvidence(failure)] };
   }
   const failing = failure !== undefined && failure.observedAt > observation.observedAt ? failure : undefined;

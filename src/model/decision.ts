@@ -9,6 +9,24 @@ export const evidenceSchema = z.strictObject({
 
 export const versionPointSchema = z.strictObject({ version: z.string(), epoch: z.number().int().nonnegative() });
 
+/** Why it is decided so, and what is not done because of it. */
+export const holdReasons = [
+  'updates-disabled',
+  'manual',
+  'source-unsupported',
+  'source-failed',
+  'not-observed-yet',
+  'no-usable-release',
+  'downgrade',
+  'pinned',
+  'held',
+  'cooling-down',
+  'closed-by-hand',
+  'loop',
+  'moved-tag',
+  'pins-nothing-new',
+] as const;
+
 /**
  * What should happen to one package, and why. `reason` is a closed set of codes, so that programs can count them;
  * `because` says it to a person.
@@ -26,23 +44,7 @@ export const decisionSchema = z.strictObject({
       url: z.string().optional(),
     })
     .optional(),
-  reason: z.enum([
-    'newer-release',
-    'fixes-vulnerability',
-    'up-to-date',
-    'updates-disabled',
-    'manual',
-    'source-unsupported',
-    'source-failed',
-    'not-observed-yet',
-    'no-usable-release',
-    'downgrade',
-    'pinned',
-    'held',
-    'cooling-down',
-    'closed-by-hand',
-    'loop',
-  ]),
+  reason: z.enum(['newer-release', 'fixes-vulnerability', 'up-to-date', ...holdReasons]),
   because: z.string(),
   urgency: z.enum(['security', 'normal', 'low']),
   evidence: z.array(evidenceSchema),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { evidenceSchema } from './decision.ts';
+import { evidenceSchema, holdReasons } from './decision.ts';
 import { targetNameSchema } from './target.ts';
 
 /** Where a package stands as a whole. `moving`: an update is on its way. `waiting`: only a person can move it on. */
@@ -10,18 +10,7 @@ export const blockerKindSchema = z.enum([
   'nothing',
   'recipe-invalid',
   'problem',
-  'updates-disabled',
-  'manual',
-  'source-unsupported',
-  'source-failed',
-  'not-observed-yet',
-  'no-usable-release',
-  'downgrade',
-  'pinned',
-  'held',
-  'cooling-down',
-  'closed-by-hand',
-  'loop',
+  ...holdReasons,
   'not-proposed-yet',
   'not-planned-yet',
   'waiting-for-dependency',

@@ -10,6 +10,8 @@ export const upstreamTagSchema = z.strictObject({
   publishedAt: z.string().optional(),
   prerelease: z.boolean().default(false),
   url: z.string().optional(),
+  /** ISO 8601: when regrow first saw it, of a tag that came after the first look at its source. */
+  seenAt: z.string().optional(),
 });
 
 /** What one upstream source says now: `github:OWNER/REPO/releases`, `github:OWNER/REPO/tags`. */
@@ -19,8 +21,19 @@ export const releaseObservationSchema = z.strictObject({
   source: z.string(),
   /** In the source's order, newest first. */
   tags: z.array(upstreamTagSchema),
+  /** Whether upstream has older ones that were not read. */
+  more: z.boolean().optional(),
   observedAt: z.iso.datetime(),
 });
+
+/** Where a recipe's releases are seen, and what says so. */
+export interface SourceChoice {
+  /** `github:OWNER/REPO/tags` */
+  readonly key: string;
+  readonly chosenBy: 'annotation' | 'update' | 'address';
+  /** Of `address`: the address of the recipe that it was read from. */
+  readonly address?: string;
+}
 
 /** What an advisory feed says of one record now. */
 export const advisoryObservationSchema = z.strictObject({

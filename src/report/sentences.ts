@@ -39,7 +39,10 @@ export function stateOf(kind: BlockerKind, settings: Pick<ReportSettings, 'merge
     case 'no-usable-release':
     case 'closed-by-hand':
     case 'loop':
+    case 'moved-tag':
       return 'waiting';
+    case 'pins-nothing-new':
+      return 'current';
     case 'not-observed-yet':
       return 'unknown';
     case 'not-proposed-yet':
@@ -112,6 +115,13 @@ export function nextStep(blocker: Blocker, facts: PackageFacts, settings: Report
       return { text: 'nothing for this version; the next release is proposed again', ...nextLook };
     case 'loop':
       return { text: 'nothing: the same update was made before and did not help, so it is not repeated' };
+    case 'moved-tag':
+      return { text: 'nothing: the same version is never taken from another commit without a person', ...nextLook };
+    case 'pins-nothing-new':
+      return {
+        text: 'nothing: an update would build what is built already; the next release is looked at again',
+        ...nextLook,
+      };
     case 'not-proposed-yet':
       return { text: `a pull request is opened ${soon}` };
     case 'not-planned-yet':
@@ -186,6 +196,10 @@ export function actionsFor(blocker: Blocker, facts: PackageFacts): string[] {
       return ['reopen the pull request if the update is wanted after all'];
     case 'loop':
       return ['find out why the update did not help, then bump the recipe by hand'];
+    case 'moved-tag':
+      return ['ask upstream why the tag moved; when it is right, set the new commit in the recipe and raise its epoch'];
+    case 'pins-nothing-new':
+      return ['bump the recipe by hand if the version is wanted all the same'];
     case 'waiting-for-dependency':
     case 'dependency-failed': {
       const on = [...new Set(facts.waits.flatMap((wait) => wait.value.on))];

@@ -208,6 +208,8 @@ function reasonKind(reason: Decision['reason']): BlockerKind {
     case 'cooling-down':
     case 'closed-by-hand':
     case 'loop':
+    case 'moved-tag':
+    case 'pins-nothing-new':
       return reason;
   }
 }

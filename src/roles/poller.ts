@@ -6,7 +6,7 @@ import type { ObservedResult } from '../model/result.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { AdvisoryFeed } from '../watch/advisories/feed.ts';
 import { pollOsvFeed } from '../watch/advisories/osv.ts';
-import { pollSource } from '../watch/registry.ts';
+import { pollSource } from '../watch/poll.ts';
 import type { WatchPorts } from '../watch/source.ts';
 import { report } from './effects.ts';
 import type { RoleHost } from './host.ts';

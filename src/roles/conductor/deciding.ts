@@ -4,7 +4,7 @@ import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import { RegrowError } from '../../errors.ts';
 import type { Decision } from '../../model/decision.ts';
 import type { Proposal } from '../../model/proposal.ts';
-import { sourceOf } from '../../watch/registry.ts';
+import { chooseSource } from '../../watch/choice.ts';
 import type { ConductorContext } from './context.ts';
 import { findingsAt } from './finding.ts';
 import { recipeProblem } from './recipes.ts';
@@ -39,9 +39,9 @@ export function createDecider(context: ConductorContext): Decide {
     const file = world.tree.recipes.get(name);
     if (file === undefined) return undefined;
     const { recipe } = file;
-    const source = sourceOf(recipe);
-    const observation = source === undefined ? undefined : book.get('observation', `release/${source}`)?.value;
-    const failure = source === undefined ? undefined : book.get('observation', `failure/${source}`)?.value;
+    const source = chooseSource(recipe);
+    const observation = source === undefined ? undefined : book.get('observation', `release/${source.key}`)?.value;
+    const failure = source === undefined ? undefined : book.get('observation', `failure/${source.key}`)?.value;
     const ends = proposals
       .map(({ number, state, version, closedAt }) => `${number} ${state} ${version} ${closedAt}`)
       .join();

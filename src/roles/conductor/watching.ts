@@ -1,9 +1,11 @@
+import { RegrowError } from '../../errors.ts';
 import type { JobPayload } from '../../jobs/catalogue.ts';
 import type { AnyJobRequest } from '../../jobs/queues.ts';
 import { canonicalJson } from '../../model/canonical.ts';
 import type { WatchFailure } from '../../model/observation.ts';
+import type { Recipe } from '../../model/recipe/recipe.ts';
 import type { ObservedResult } from '../../model/result.ts';
-import { sourceOf } from '../../watch/registry.ts';
+import { chooseSource } from '../../watch/choice.ts';
 import { cursorKey } from '../effects.ts';
 import type { ConductorContext } from './context.ts';
 import type { RecipeTree } from './recipes.ts';
@@ -13,10 +15,20 @@ export function watchedSources(tree: RecipeTree): ReadonlyMap<string, readonly s
   const sources = new Map<string, string[]>();
   for (const [name, { recipe }] of tree.recipes) {
     if (recipe.update?.enabled !== true) continue;
-    const source = sourceOf(recipe);
+    const source = keyOf(recipe);
     if (source !== undefined) sources.set(source, [...(sources.get(source) ?? []), name]);
   }
   return sources;
+}
+
+/** A recipe whose annotation cannot be read is a problem of its own; here it watches nothing. */
+function keyOf(recipe: Recipe): string | undefined {
+  try {
+    return chooseSource(recipe)?.key;
+  } catch (thrown) {
+    if (thrown instanceof RegrowError) return undefined;
+    throw thrown;
+  }
 }
 
 /** A longer one does not go into a job: the source is then asked as if for the first time. */

@@ -15,6 +15,10 @@ export const githubSource: ReleaseSource = {
     return keyForm.test(key) ? key : undefined;
   },
 
+  annotated(identifier) {
+    return /^[\w.-]+\/[\w.-]+$/.test(identifier) ? `github:${identifier}/tags` : undefined;
+  },
+
   async poll({ source, cursor, signal }, { releases, clock }) {
     const [, owner, repository, list] = keyForm.exec(source) ?? [];
     if (owner === undefined || repository === undefined || list === undefined) {

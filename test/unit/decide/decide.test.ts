@@ -69,7 +69,7 @@ const proposal = (version: string, more: Partial<Proposal>): Proposal => ({
 const run = (more: Partial<DecideInput> = {}) => {
   const decision = decide({
     recipe: recipe(),
-    source,
+    source: { key: source, chosenBy: 'update' },
     observation: observation(tag('1.8.2')),
     findings: [],
     proposals: [],

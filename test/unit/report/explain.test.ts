@@ -71,6 +71,8 @@ describe('a decision that is not to bump is the answer', () => {
     'cooling-down': { state: 'held', next: /ends by itself/ },
     'closed-by-hand': { state: 'waiting', next: /next release/ },
     loop: { state: 'waiting', next: /not repeated/ },
+    'moved-tag': { state: 'waiting', next: /without a person/ },
+    'pins-nothing-new': { state: 'current', next: /next release/ },
   };
 
   test.each(decisionSchema.shape.reason.options)('%s', async (reason) => {

@@ -9,7 +9,7 @@ import { createGitHubReleases } from '../../../src/adapters/github/releases.ts';
 import { createHttp } from '../../../src/adapters/http.ts';
 import { createGitHubFake, type GitHubFake } from '../../../src/demo/fakes/github/github.ts';
 import type { FakeRepository } from '../../../src/demo/fakes/github/repository.ts';
-import { pollSource } from '../../../src/watch/registry.ts';
+import { pollSource } from '../../../src/watch/poll.ts';
 import type { PollAnswer, WatchPorts } from '../../../src/watch/source.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { exchangeProblems } from '../../support/github-description.ts';

@@ -2,7 +2,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
-import { releaseSources, sourceOf } from '../../../src/watch/registry.ts';
+import { chooseSource } from '../../../src/watch/choice.ts';
+import { releaseSources } from '../../../src/watch/registry.ts';
 
 const folder = join(import.meta.dirname, '../../../src/watch/sources');
 const recipe = (update: string) =>
@@ -15,7 +16,9 @@ describe('the registry of sources', () => {
   });
 });
 
-describe('sourceOf', () => {
+const sourceOf = (one: ReturnType<typeof recipe>) => chooseSource(one)?.key;
+
+describe('the source of a recipe', () => {
   it('is releases, or tags where the recipe says so', () => {
     const github = 'update:\n  enabled: true\n  github:\n    identifier: jqlang/jq\n';
     expect(sourceOf(recipe(github))).toBe('github:jqlang/jq/releases');

@@ -1,0 +1,79 @@
+import { RegrowError, reportError, toRegrowError } from '../errors.ts';
+import type { WatchFailure } from '../model/observation.ts';
+import { sourceOfKind } from './registry.ts';
+import type { PollAnswer, PollRequest, ReleaseSource, TellAnswer, WatchPorts } from './source.ts';
+
+/** What was not asked, because a host wants to be left alone. */
+export interface Unasked {
+  readonly sources: readonly string[];
+  /** Seconds, where a host said how long. */
+  readonly retryAfter?: number;
+}
+
+/**
+ * Asks one source. Whatever is wrong with it is an answer, about that source alone. Throws only what is not about the source:
+ * aborted, and upstream.rate-limited, which ends by itself and must not make a failing source of it.
+ */
+export async function pollSource(request: PollRequest, ports: WatchPorts): Promise<PollAnswer> {
+  try {
+    const source = sourceOfKind(request.source);
+    if (source === undefined) throw new RegrowError('internal', `there is no kind of source for ${request.source}`);
+    return await source.poll(request, ports);
+  } catch (thrown) {
+    rethrowUnlessAboutSource(thrown);
+    return { kind: 'failed', failure: failureOf(request.source, thrown, ports.clock.now()) };
+  }
+}
+
+/**
+ * Asks many sources, each kind in its own way and all kinds at once; every answer is told as soon as it is there. A host that
+ * wants to be left alone keeps back its own sources and no other's. Throws aborted, and what `tell` throws.
+ */
+export async function pollSources(
+  requests: readonly PollRequest[],
+  ports: WatchPorts,
+  tell: TellAnswer,
+): Promise<Unasked> {
+  const told = new Set<PollRequest>();
+  const once: TellAnswer = async (request, answer) => {
+    told.add(request);
+    await tell(request, answer);
+  };
+  const kinds = new Map<ReleaseSource | undefined, PollRequest[]>();
+  for (const request of requests) {
+    const kind = sourceOfKind(request.source);
+    kinds.set(kind, [...(kinds.get(kind) ?? []), request]);
+  }
+  const ends = await Promise.allSettled([...kinds].map(([source, ones]) => pollKind(source, ones, ports, once)));
+  let retryAfter: number | undefined;
+  for (const end of ends) {
+    if (end.status === 'fulfilled') continue;
+    const error = toRegrowError(end.reason);
+    if (error.code !== 'upstream.rate-limited') throw error;
+    if (error.retryAfter !== undefined) retryAfter = Math.max(retryAfter ?? 0, error.retryAfter);
+  }
+  return {
+    sources: requests.filter((request) => !told.has(request)).map(({ source }) => source),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  };
+}
+
+async function pollKind(
+  source: ReleaseSource | undefined,
+  requests: readonly PollRequest[],
+  ports: WatchPorts,
+  tell: TellAnswer,
+): Promise<void> {
+  if (source?.pollMany !== undefined) return source.pollMany(requests, ports, tell);
+  for (const request of requests) await tell(request, await pollSource(request, ports));
+}
+
+export function rethrowUnlessAboutSource(thrown: unknown): void {
+  const { code } = toRegrowError(thrown);
+  if (code === 'aborted' || code === 'upstream.rate-limited') throw thrown;
+}
+
+export function failureOf(source: string, thrown: unknown, now: Date): WatchFailure {
+  const { code, message } = reportError(thrown);
+  return { kind: 'failure', source, code, message, observedAt: now.toISOString() };
+}
