@@ -10,12 +10,17 @@ export type ErrorCode =
   | 'recipe.pattern-invalid' // a pattern that is not RE2
   | 'recipe.edit-impossible' // the node to edit is not there
   | 'recipe.annotation-invalid' // a `dev.regrow.` annotation that cannot be read
+  | 'recipe.key-unknown' // a key that melange does not know
+  | 'recipe.source-invalid' // `update:` names no place that can be watched
+  | 'recipe.update-ineffective' // an `update:` block that can never lead to an update
   // upstream and feeds
   | 'upstream.unreachable'
   | 'upstream.not-found'
   | 'upstream.answer-invalid' // HTML where JSON or an archive is due, a shape that does not parse
   | 'upstream.rate-limited'
   | 'upstream.too-large'
+  | 'upstream.address-refused' // an address of a private network, named by a recipe or an answer
+  | 'upstream.redirect-refused' // to another host where that is not right, or from https to http
   | 'source.hash-mismatch' // the tarball or commit is not the one that the recipe pins
   // forge
   | 'forge.unauthorized'

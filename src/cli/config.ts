@@ -4,12 +4,14 @@ import { configOptions, configSchemaText } from '../config/describe.ts';
 import { loadConfig } from '../config/load.ts';
 import { secretVariables } from '../config/secrets.ts';
 import { renderTable } from '../report/table.ts';
+import { checkRecipes } from './config-recipes.ts';
 import type { CliContext } from './context.ts';
 import { runCommand } from './output.ts';
 
 interface FileOptions {
   readonly config?: string;
   readonly json?: boolean;
+  readonly recipes?: string;
 }
 
 /** `--config` may stand before the command, where the program takes it for all commands. */
@@ -19,11 +21,14 @@ function fileOf(command: Command): FileOptions {
 
 function checkCommand({ output }: Pick<CliContext, 'output'>): Command {
   return new Command('check')
-    .description('whether the configuration can be used, and if not, what is wrong with it')
+    .description('whether the configuration can be used, or a folder of recipes, and if not, what is wrong with it')
+    .option('--recipes <folder>', 'look at the recipes of this folder instead')
     .option('--json', 'print JSON')
+    .addHelpText('after', '\nExit code 1 where a recipe has an error; 0 where there are only warnings.')
     .action(async (_options: FileOptions, command: Command) => {
-      const { config, json = false } = fileOf(command);
+      const { config, recipes, json = false } = fileOf(command);
       await runCommand(output, json, async () => {
+        if (recipes !== undefined) return checkRecipes(recipes, json, output);
         const { file } = loadConfig({ file: config });
         if (json) output.json({ valid: true, ...(file === undefined ? {} : { file }) });
         else output.write(`${file ?? 'the defaults'}: valid\n`);

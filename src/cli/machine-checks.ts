@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { createSandbox } from '../adapters/sandbox.ts';
 import { reportError } from '../errors.ts';
 import type { Exec } from '../ports/exec.ts';
-import { type Check, fail, ok, warn } from './check.ts';
+import { type Check, fail, ok, warn } from './doctor-check.ts';
 
 /** Where the daemon looks for programs. */
 export const programPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

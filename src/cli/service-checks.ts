@@ -12,7 +12,7 @@ import type { Logger } from '../log.ts';
 import type { Exec } from '../ports/exec.ts';
 import { createRepositoryView } from '../report/repository.ts';
 import { statePaths } from '../roles/parts.ts';
-import { type Check, fail, ok, warn } from './check.ts';
+import { type Check, fail, ok, warn } from './doctor-check.ts';
 import { findProgram } from './machine-checks.ts';
 
 export interface ServiceCheckOptions {

@@ -42,10 +42,23 @@ export function replaceAllGo(pattern: RE2JS, input: string, template: string): s
   return result + input.slice(copied);
 }
 
+const groupReference = /\$(?:\$|\{(\w+)\}|(\w+))/g;
+
 function expand(matcher: Matcher, template: string): string {
-  return template.replace(/\$(?:\$|\{(\w+)\}|(\w+))/g, (written, braced?: string, bare?: string) => {
+  return template.replace(groupReference, (written, braced?: string, bare?: string) => {
     const name = braced ?? bare;
     return name === undefined ? written.slice(1) : group(matcher, name);
+  });
+}
+
+/** Groups that a replacement names and the pattern does not have: Go puts nothing in their place, and says nothing. */
+export function unknownGroups(pattern: RE2JS, template: string): readonly string[] {
+  const named = pattern.namedGroups();
+  return [...template.matchAll(groupReference)].flatMap(([, braced, bare]) => {
+    const name = braced ?? bare;
+    if (name === undefined) return [];
+    const isKnown = /^\d+$/.test(name) ? Number(name) <= pattern.groupCount() : Object.hasOwn(named, name);
+    return isKnown ? [] : [name];
   });
 }
 

@@ -2,6 +2,7 @@ import { RegrowError } from '../../errors.ts';
 import { isApkVersion } from '../apk-version.ts';
 import { type Recipe, recipeSchema } from './recipe-schema.ts';
 import { findUnknownKeys } from './unknown-keys.ts';
+import { resolveUpdateBlock } from './update-variables.ts';
 import { lineAt, readYaml } from './yaml.ts';
 
 export type { PipelineNode } from './pipeline-node.ts';
@@ -25,8 +26,8 @@ export interface ParsedRecipe {
 }
 
 /**
- * Reads a recipe. Versions, epochs' text and variables are what the file says: a plain `1.10` stays `1.10`. Keys that melange
- * does not know are kept and reported as problems. Throws recipe.malformed and recipe.version-invalid, naming file, line
+ * Reads a recipe. Versions, epochs' text and variables are what the file says: a plain `1.10` stays `1.10`; only in the
+ * `update:` block, which nothing resolves later, are variables put in. Keys that melange does not know are kept and reported as problems. Throws recipe.malformed and recipe.version-invalid, naming file, line
  * and field.
  */
 export function parseRecipe(path: string, text: string): ParsedRecipe {
@@ -47,7 +48,7 @@ export function parseRecipe(path: string, text: string): ParsedRecipe {
       },
     );
   }
-  const recipe = parsed.data;
+  const recipe = resolveUpdateBlock(parsed.data);
   checkVersion(path, text, recipe);
   const problems: RecipeProblem[] = [];
   findUnknownKeys(recipeSchema, value, (keys) => {

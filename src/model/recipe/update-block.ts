@@ -7,7 +7,7 @@ const tagFilter = { 'tag-filter-prefix': optional(text), 'tag-filter-contains': 
 /** How a recipe's `update:` block says where new versions are seen, and how they become apk versions (melange `pkg/config`). */
 export const updateBlockSchema = z.looseObject({
   /** Left out means false. */
-  enabled: optional(flag).transform((enabled) => enabled ?? false),
+  enabled: optional(flag),
   /** A person makes the update; regrow only says that there is one. */
   manual: optional(flag),
   'exclude-reason': optional(text),

@@ -29,11 +29,19 @@ test('what is left out, or left empty, is an empty list or undefined', () => {
   expect(recipe.data).toEqual([{ name: 'd', items: { k: '' } }]);
 });
 
-test('an update block without enabled is off', () => {
-  expect(parseRecipe('jq.yaml', `${minimal}update:\n  manual: yes\n`).recipe.update).toMatchObject({
-    enabled: false,
-    manual: true,
-  });
+test('an update block without enabled is not on, and is known to have been left so', () => {
+  const { update } = parseRecipe('jq.yaml', `${minimal}update:\n  manual: yes\n`).recipe;
+  expect(update?.manual).toBe(true);
+  expect(update?.enabled).toBeUndefined();
+});
+
+test('variables are put into the update block, where nothing would do it later', () => {
+  const block = 'update:\n  enabled: true\n  github:\n    identifier: openjdk/jdk${{vars.major}}u${{vars.gone}}\n';
+  const { recipe } = parseRecipe('jdk.yaml', `${minimal}vars:\n  major: "25"\n${block}`);
+  expect(recipe.update?.github?.identifier).toBe('openjdk/jdk25u${{vars.gone}}');
+  const broken = 'var-transforms:\n  - from: x\n    match: "("\n    replace: ""\n    to: y\n';
+  const unread = parseRecipe('jdk.yaml', `${minimal}vars:\n  major: "25"\n${broken}${block}`).recipe;
+  expect(unread.update?.github?.identifier).toBe('openjdk/jdk${{vars.major}}u${{vars.gone}}');
 });
 
 test('unknown keys are kept, and reported with path and line', () => {
