@@ -1,7 +1,9 @@
-import { RegrowError, reportError, toRegrowError } from '../errors.ts';
-import type { WatchFailure } from '../model/observation.ts';
+import { RegrowError, toRegrowError } from '../errors.ts';
+import { failureOf, rethrowUnlessAboutSource } from './failure.ts';
 import { sourceOfKind } from './registry.ts';
 import type { PollAnswer, PollRequest, ReleaseSource, TellAnswer, WatchPorts } from './source.ts';
+
+export { failureOf } from './failure.ts';
 
 /** What was not asked, because a host wants to be left alone. */
 export interface Unasked {
@@ -66,14 +68,4 @@ async function pollKind(
 ): Promise<void> {
   if (source?.pollMany !== undefined) return source.pollMany(requests, ports, tell);
   for (const request of requests) await tell(request, await pollSource(request, ports));
-}
-
-export function rethrowUnlessAboutSource(thrown: unknown): void {
-  const { code } = toRegrowError(thrown);
-  if (code === 'aborted' || code === 'upstream.rate-limited') throw thrown;
-}
-
-export function failureOf(source: string, thrown: unknown, now: Date): WatchFailure {
-  const { code, message } = reportError(thrown);
-  return { kind: 'failure', source, code, message, observedAt: now.toISOString() };
 }

@@ -1,6 +1,6 @@
 import { RegrowError, toRegrowError } from '../../errors.ts';
 import type { AdvisoryObservation, WatchFailure } from '../../model/observation.ts';
-import { failureOf, rethrowUnlessAboutSource } from '../poll.ts';
+import { failureOf, rethrowUnlessAboutSource } from '../failure.ts';
 import { type AdvisoryFeed, type FeedAnswer, type FeedPorts, type FeedRequest, feedSource } from './feed.ts';
 import { fetchFrom } from './fetch.ts';
 import {

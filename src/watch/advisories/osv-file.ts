@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { RegrowError } from '../../errors.ts';
 import { sha256 } from '../../model/canonical.ts';
 import type { AdvisoryObservation, WatchFailure } from '../../model/observation.ts';
-import { failureOf } from '../poll.ts';
+import { failureOf } from '../failure.ts';
 import { type AdvisoryFeed, type FeedAnswer, type FeedPorts, type FeedRequest, feedSource } from './feed.ts';
 import { fetchFrom } from './fetch.ts';
 import { createPartBudget } from './part.ts';

@@ -1,4 +1,4 @@
-import { failureOf, rethrowUnlessAboutSource } from '../poll.ts';
+import { failureOf, rethrowUnlessAboutSource } from '../failure.ts';
 import { type FeedAnswer, type FeedPorts, type FeedRequest, feedSource } from './feed.ts';
 import { readOsvBucket } from './osv-bucket.ts';
 import { readOsvFile } from './osv-file.ts';
