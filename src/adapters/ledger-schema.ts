@@ -9,6 +9,7 @@ import { problemSchema, waitSchema } from '../model/plan.ts';
 import { proposalSchema } from '../model/proposal.ts';
 import { generationSchema, imagePublicationSchema } from '../model/publication.ts';
 import { verdictSchema } from '../model/verdict.ts';
+import { watchRowSchema } from '../model/watch.ts';
 import type { LedgerKind, LedgerRows } from '../ports/ledger.ts';
 
 /** One row per thing: its value now. `revision` counts the values it has had, from 1. */
@@ -41,6 +42,7 @@ export interface LedgerDatabase {
 /** What each kind's value must be; a row that is not is ledger.failed. */
 export const rowSchemas: { readonly [K in LedgerKind]: z.ZodType<LedgerRows[K]> } = {
   observation: observationSchema,
+  watch: watchRowSchema,
   decision: decisionSchema,
   proposal: proposalSchema,
   build: buildAttemptSchema,

@@ -11,6 +11,8 @@ export interface ApiSettings extends ReportSettings {
   readonly title: string;
   /** Where set, POST needs it as a bearer token; where not, POST is for this machine only. */
   readonly token?: string;
+  /** What GitHub's webhooks are signed with; without one there are none. */
+  readonly webhookSecret?: string;
 }
 
 /** What the api reads and asks. It writes nothing; all that it can make happen is that the daemon looks sooner. */

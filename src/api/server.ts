@@ -14,6 +14,7 @@ import { addBoardRoutes, type BoardQueue } from './board-routes.ts';
 import { createEventFeed } from './event-feed.ts';
 import { createEventStreams } from './event-stream.ts';
 import { addHealthRoutes } from './health-routes.ts';
+import { addHookRoutes } from './hook-routes.ts';
 import { addOciRoutes } from './oci-routes.ts';
 import { addPageRoutes, sendHtml } from './page-routes.ts';
 import type { ApiPorts } from './ports.ts';
@@ -93,6 +94,7 @@ async function build(ports: ApiPorts, options: ApiOptions): Promise<{ app: Fasti
   addPageRoutes(app, ports, repository, views);
   addViewRoutes(app, ports, repository, views, streams);
   addActionRoutes(app, ports);
+  addHookRoutes(app, ports);
   addRepositoryRoutes(app, objects, repository);
   addOciRoutes(app, objects, repository);
   addHealthRoutes(app, ports, views);

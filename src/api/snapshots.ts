@@ -43,7 +43,7 @@ export function createSnapshot<T>(
 
 export function createSnapshots(ports: ApiPorts, repository: RepositoryView): Snapshots {
   const { ledger, queue, clock, settings, conductor } = ports;
-  const freshness = createSnapshot<Freshness>(() => readFreshness(ledger));
+  const freshness = createSnapshot<Freshness>(() => readFreshness(ledger, clock.now()));
   const packages = createSnapshot(() => listPackages({ ledger, repository, queue }, settings));
   const status = createSnapshot(async () =>
     readStatus({ ledger, repository, queue, clock, conductor }, settings, await packages(), await freshness()),

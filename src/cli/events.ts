@@ -23,13 +23,19 @@ export function eventsCommand(context: CliContext): Command {
     );
 }
 
-/** `regrow poke [PACKAGE]`: look now, not at the next round. */
+/** `regrow poke [PACKAGE…]`: look now, not at the next round. */
 export function pokeCommand(context: CliContext): Command {
-  return readerCommand('poke', 'look now: at the source of one package, or at everything')
-    .argument('[package]', 'name of the recipe')
-    .action((name: string | undefined, options: ReaderOptions) =>
+  return readerCommand(
+    'poke',
+    'look now: at the sources of packages; without any, at git, the forge and the repository',
+  )
+    .argument('[packages...]', 'names of recipes')
+    .action((names: readonly string[], options: ReaderOptions) =>
       withReader(context, options, async (reader) => {
-        const asked = await reader.poke(name);
+        const all: string[] = [];
+        for (const name of names.length === 0 ? [undefined] : names) all.push(...(await reader.poke(name)));
+        // Each asks for a round as well; one is enough to say.
+        const asked = [...new Set(all)];
         if (options.json === true) context.output.json({ asked });
         else context.output.write(`asked for: ${asked.join(', ')}\n`);
       }),

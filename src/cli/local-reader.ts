@@ -45,7 +45,10 @@ export function createLocalReader(options: LocalReaderOptions): Reader {
   return {
     where: options.where,
     async status() {
-      const [packages, freshness] = await Promise.all([listPackages(ports, settings), readFreshness(ledger)]);
+      const [packages, freshness] = await Promise.all([
+        listPackages(ports, settings),
+        readFreshness(ledger, clock.now()),
+      ]);
       return readStatus({ ...ports, clock, conductor: async () => undefined }, settings, packages, freshness);
     },
     packages: () => listPackages(ports, settings),

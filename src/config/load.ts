@@ -146,7 +146,11 @@ function complete(parsed: z.output<typeof configSchema>, cwd: string): Config {
       ...(publish.keyDirectory === undefined ? {} : { keyDirectory: resolve(cwd, publish.keyDirectory) }),
     },
     watch: { ...watch, ...tokenFile(watch) },
-    api: { ...api, ...tokenFile(api) },
+    api: {
+      ...api,
+      ...tokenFile(api),
+      ...(api.webhookSecretFile === undefined ? {} : { webhookSecretFile: resolve(cwd, api.webhookSecretFile) }),
+    },
     forge: {
       ...otherForge,
       ...tokenFile(forge),

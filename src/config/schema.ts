@@ -120,9 +120,16 @@ export const configSchema = z.strictObject({
     .describe('What is built for: architecture and C library, `x86_64-gnu`, `aarch64-musl`'),
   watch: z
     .strictObject({
-      interval: minutes.default(30).describe('Minutes between two looks at the same upstream'),
+      interval: minutes
+        .default(30)
+        .describe('Minutes between two looks at the same upstream, at most: an upstream that seldom releases'),
+      shortestInterval: minutes
+        .default(5)
+        .describe(
+          'Minutes between two looks at the same upstream, at least: one that often releases. Never more than `interval`',
+        ),
       githubBaseUrl: url.optional().describe('The API that upstreams on GitHub are asked at. Default: github.com'),
-      concurrency: count.max(64).default(4).describe('How many upstreams are asked at the same time'),
+      concurrency: count.max(64).default(4).describe('How many batches of upstreams a poller asks at the same time'),
       tokenFile: tokenFile.describe(
         'File that holds a token that may only read, for asking upstreams on GitHub: 60 questions an hour without one',
       ),
@@ -140,8 +147,30 @@ export const configSchema = z.strictObject({
           }),
         )
         .default([])
-        .describe('Mirrors, for downloads and for git'),
+        .describe('Mirrors, for downloads, for git, and for asking where releases are seen'),
       limitBytes: count.default(2 * 1024 ** 3).describe('Most bytes of one download'),
+    })
+    .prefault({}),
+  network: z
+    .strictObject({
+      allowPrivate: z
+        .array(z.string().min(1))
+        .default([])
+        .describe(
+          'What recipes may lead to although it is in a private network: `HOST`, `HOST:PORT`, an address, or a network as `10.1.0.0/16`. Servers that this file names need not be here',
+        ),
+      redirectHosts: z
+        .array(z.string().min(1))
+        .default([])
+        .describe(
+          'Hosts that a place where releases are seen may redirect to from another host. Downloads may go to any',
+        ),
+      requestsPerSecond: z
+        .record(z.string().min(1), z.number().positive())
+        .default({ '*': 5, 'release-monitoring.org': 1 })
+        .describe(
+          'By host: how often places where releases are seen are asked, two requests at a time at most; `*` is every other host. GitHub has its own limits, and feeds are not held back',
+        ),
     })
     .prefault({}),
   build: z
@@ -187,6 +216,9 @@ export const configSchema = z.strictObject({
       bullBoard: z.boolean().default(false).describe('Whether the raw queues are shown under /queues'),
       tokenFile: tokenFile.describe(
         'File that holds the token that asking for work takes. Without: only from this machine',
+      ),
+      webhookSecretFile: tokenFile.describe(
+        'File that holds the secret that GitHub signs webhooks with. Without: no webhooks are taken',
       ),
     })
     .prefault({}),

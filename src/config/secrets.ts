@@ -11,6 +11,8 @@ export interface Secrets {
   readonly watchToken?: string;
   /** Lets callers of the api ask for work. */
   readonly apiToken?: string;
+  /** What GitHub signs its webhooks with: the api's. */
+  readonly webhookSecret?: string;
   /** With its password; before `redis.url`. */
   readonly redisUrl?: string;
 }
@@ -50,6 +52,7 @@ export const secretVariables = [
   ['REGROW_FORGE_TOKEN', 'forge.tokenFile', 'the token for the forge', 'conductor'],
   ['REGROW_WATCH_TOKEN', 'watch.tokenFile', 'a token that may only read, for asking upstreams on GitHub', 'poller'],
   ['REGROW_API_TOKEN', 'api.tokenFile', 'the token that asking for work over the api takes', 'api'],
+  ['REGROW_WEBHOOK_SECRET', 'api.webhookSecretFile', 'the secret that GitHub signs webhooks with', 'api'],
   ['REGROW_REDIS_URL', 'redis.url', 'where Redis is, with its password', 'all'],
 ] as const;
 
@@ -66,7 +69,7 @@ export interface SecretOptions {
 
 /** A secret is read only where a role that may hold it runs, so that no other machine needs its file. Errors: config.invalid. */
 export function readSecrets(config: Config, { environment, cwd, roles }: SecretOptions): Secrets {
-  const [forge, watch, api, redis] = secretVariables;
+  const [forge, watch, api, webhook, redis] = secretVariables;
   const read = ([name, option, , holder]: (typeof secretVariables)[number], file?: string) =>
     holder === 'all' || roles === undefined || roles.includes(holder)
       ? secret(environment, name, option, file, cwd)
@@ -74,11 +77,13 @@ export function readSecrets(config: Config, { environment, cwd, roles }: SecretO
   const forgeToken = read(forge, config.forge.tokenFile);
   const watchToken = read(watch, config.watch.tokenFile);
   const apiToken = read(api, config.api.tokenFile);
+  const webhookSecret = read(webhook, config.api.webhookSecretFile);
   const redisUrl = read(redis);
   return {
     ...(forgeToken === undefined ? {} : { forgeToken }),
     ...(watchToken === undefined ? {} : { watchToken }),
     ...(apiToken === undefined ? {} : { apiToken }),
+    ...(webhookSecret === undefined ? {} : { webhookSecret }),
     ...(redisUrl === undefined ? {} : { redisUrl }),
   };
 }

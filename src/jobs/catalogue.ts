@@ -14,12 +14,14 @@ const attempt = z.number().int().positive();
 
 /** What each type of job carries: keys and names, never blobs, never secrets. */
 const payloads = {
-  /** Ask one upstream source. `slot`: `floor(now / interval)`. `cursor`: what the last answer gave to compare by. */
-  'watch-release': z.strictObject({ source: text, slot, cursor: text.optional() }),
+  /** Ask upstream sources. `request`: object key. */
+  'watch-releases': z.strictObject({ request: text }),
   /** Read one part of an advisory feed. `part`: of the slot's poll, from 0. `cursor`: object key of where to go on. */
   'watch-advisories': z.strictObject({ feed: text, slot, part: slot, cursor: text.optional() }),
   /** Compare what should be with what is. */
   reconcile: z.strictObject({ slot: text }),
+  /** Ask the source of one package now, or all sources that are one repository, `github:OWNER/REPO`. `slot`: seconds. */
+  poke: z.strictObject({ what: z.enum(['package', 'repository']), name: text, slot }),
   /** Bring one package's proposal to `version` (full, `1.2.4-r0`). */
   propose: z.strictObject({ package: text, version: text, attempt }),
   /** Run one attempt at a build. `request`: digest of the build request. `delivery`: how often it went into the queue. */
@@ -41,7 +43,7 @@ const payloads = {
   'publish-image': z.strictObject({ request: text, attempt }),
   /** Something came out. `key`: object key of the result document. `effect`: what it is the result of, unique. */
   result: z.strictObject({
-    kind: z.enum(['observed', 'built', 'verified', 'published', 'image-built', 'image-published']),
+    kind: z.enum(['watched', 'observed', 'built', 'verified', 'published', 'image-built', 'image-published']),
     key: text,
     effect: text,
   }),
@@ -78,11 +80,11 @@ export function buildQueue(target: TargetName): string {
 export const fixedQueues = ['watch', 'control', 'publish', 'results'] as const;
 
 export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> } = {
-  'watch-release': {
+  'watch-releases': {
     version: 1,
-    payload: payloads['watch-release'],
+    payload: payloads['watch-releases'],
     queue: () => 'watch',
-    effect: (job) => [job.source, job.slot],
+    effect: (job) => [job.request],
     attempts: 3,
     pause: 10_000,
     remember: 2 * hour,
@@ -101,6 +103,15 @@ export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> 
     payload: payloads.reconcile,
     queue: () => 'control',
     effect: (job) => [job.slot],
+    attempts: 3,
+    pause: 5_000,
+    remember: hour,
+  },
+  poke: {
+    version: 1,
+    payload: payloads.poke,
+    queue: () => 'control',
+    effect: (job) => [job.what, job.name, job.slot],
     attempts: 3,
     pause: 5_000,
     remember: hour,

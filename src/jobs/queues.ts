@@ -231,8 +231,9 @@ export function createQueues(options: QueuesOptions): Queues {
       // Within a second, asking often is asking once.
       await enqueue('reconcile', { slot: `asked-${Math.floor(clock.now().getTime() / 1000)}` });
     },
-    async watch(source) {
-      await enqueue('watch-release', { source, slot: Math.floor(clock.now().getTime() / 1000) });
+    async poke({ what, name }) {
+      const slot = Math.floor(clock.now().getTime() / 1000);
+      await enqueue('poke', { what, name, slot }, { urgency: 'security' });
     },
     bullQueues: () => [...queues.values()],
     async close() {

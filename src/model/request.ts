@@ -4,6 +4,7 @@ import { lockedPackageSchema } from './build.ts';
 import { findingSchema } from './finding.ts';
 import { purposeSchema } from './plan.ts';
 import { targetNameSchema } from './target.ts';
+import { watcherSchema } from './watch.ts';
 
 /** Work that is too large for a queue's payload lies in the object store under `requests/DIGEST.json`; jobs carry the key. */
 
@@ -65,15 +66,34 @@ export const imagePublishRequestSchema = z.strictObject({
   vulnerabilities: z.array(z.string()),
 });
 
+/** Sources that are asked together. */
+export const watchRequestSchema = z.strictObject({
+  kind: z.literal('watch'),
+  /** Minutes since 1970, of a poke seconds: the same sources are asked again in another slot only. */
+  slot: z.number().int(),
+  /** Somebody waits for the answers. */
+  urgent: z.boolean(),
+  sources: z.array(
+    z.strictObject({
+      source: z.string(),
+      /** What the last answer gave to compare by. */
+      cursor: z.string().optional(),
+      watchers: z.array(watcherSchema),
+    }),
+  ),
+});
+
 export const requestSchema = z.discriminatedUnion('kind', [
   verifyRequestSchema,
   publishRequestSchema,
   imageRequestSchema,
   imagePublishRequestSchema,
+  watchRequestSchema,
 ]);
 
 export type VerifyRequest = z.infer<typeof verifyRequestSchema>;
 export type PublishRequest = z.infer<typeof publishRequestSchema>;
 export type ImageRequest = z.infer<typeof imageRequestSchema>;
 export type ImagePublishRequest = z.infer<typeof imagePublishRequestSchema>;
+export type WatchRequest = z.infer<typeof watchRequestSchema>;
 export type Request = z.infer<typeof requestSchema>;

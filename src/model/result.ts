@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { buildFailureSchema, buildResultSchema } from './build.ts';
-import { observationSchema } from './observation.ts';
+import { advisoryObservationSchema, releaseObservationSchema, watchFailureSchema } from './observation.ts';
 import { generationSchema, imagePublicationSchema } from './publication.ts';
 import { targetNameSchema } from './target.ts';
 import { verdictSchema } from './verdict.ts';
@@ -11,12 +11,42 @@ import { verdictSchema } from './verdict.ts';
  */
 const common = { effect: z.string(), at: z.iso.datetime() };
 
+/** What one source said. */
+export const watchAnswerSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('unchanged'), source: z.string() }),
+  z.strictObject({
+    kind: z.literal('observed'),
+    source: z.string(),
+    observation: releaseObservationSchema,
+    cursor: z.string().optional(),
+  }),
+  z.strictObject({ kind: z.literal('failed'), source: z.string(), failure: watchFailureSchema }),
+]);
+
+/** Some of the answers to one watch request; `end` is in the last of its results. */
+export const watchedResultSchema = z.strictObject({
+  ...common,
+  kind: z.literal('watched'),
+  /** Key of the request. */
+  request: z.string(),
+  answers: z.array(watchAnswerSchema),
+  end: z
+    .strictObject({
+      /** What was not asked because a host wants to be left alone. */
+      unasked: z.array(z.string()),
+      /** Seconds, where the host said how long. */
+      retryAfter: z.number().optional(),
+    })
+    .optional(),
+});
+
+/** What an advisory feed said. */
 export const observedResultSchema = z.strictObject({
   ...common,
   kind: z.literal('observed'),
-  /** Source key, or feed name. */
+  /** The feed's name. */
   source: z.string(),
-  observations: z.array(observationSchema),
+  observations: z.array(z.discriminatedUnion('kind', [advisoryObservationSchema, watchFailureSchema])),
   cursor: z.strictObject({ etag: z.string().optional(), cursor: z.string().optional() }).optional(),
   /** Of an advisory feed: which part of which poll this is. */
   part: z
@@ -87,6 +117,7 @@ export const imagePublishedResultSchema = z.strictObject({
 });
 
 export const resultSchema = z.discriminatedUnion('kind', [
+  watchedResultSchema,
   observedResultSchema,
   builtResultSchema,
   verifiedResultSchema,
@@ -95,6 +126,8 @@ export const resultSchema = z.discriminatedUnion('kind', [
   imagePublishedResultSchema,
 ]);
 
+export type WatchAnswer = z.infer<typeof watchAnswerSchema>;
+export type WatchedResult = z.infer<typeof watchedResultSchema>;
 export type ObservedResult = z.infer<typeof observedResultSchema>;
 export type ImageBuiltResult = z.infer<typeof imageBuiltResultSchema>;
 export type PublishedResult = z.infer<typeof publishedResultSchema>;

@@ -72,6 +72,11 @@ export const statusSchema = z.strictObject({
   images: z.array(imageRowSchema),
   sources: z.strictObject({
     total: z.number().int(),
+    /** Sources whose time has come; `dueSince`: of the one that waits longest. */
+    due: z.number().int(),
+    dueSince: z.string().optional(),
+    /** Sources that were asked in the last hour. */
+    asked: z.number().int(),
     failing: z.array(z.strictObject({ source: z.string(), since: z.string(), message: z.string() })),
     newest: z.string().optional(),
     oldest: z.string().optional(),

@@ -7,11 +7,14 @@ import type { Problem, Wait } from '../model/plan.ts';
 import type { Proposal } from '../model/proposal.ts';
 import type { Generation, ImagePublication } from '../model/publication.ts';
 import type { Verdict } from '../model/verdict.ts';
+import type { WatchRow } from '../model/watch.ts';
 
 /** What the ledger keeps, by kind. */
 export interface LedgerRows {
   /** Key: `release/SOURCE`, `advisory/FEED/ID`, `failure/SOURCE`. */
   readonly observation: Observation;
+  /** Key: source. */
+  readonly watch: WatchRow;
   /** Key: package. */
   readonly decision: Decision;
   /** Key: proposal number. */

@@ -12,6 +12,6 @@ export interface QueueView {
 export interface QueueRequests {
   /** Asks for a reconcile now. */
   reconcile(): Promise<void>;
-  /** Asks a source again now. */
-  watch(source: string): Promise<void>;
+  /** Asks the source of a package again now, or every source that is one repository (`github:OWNER/REPO`). */
+  poke(about: { readonly what: 'package' | 'repository'; readonly name: string }): Promise<void>;
 }

@@ -49,8 +49,8 @@ function evidenceOf(facts: PackageFacts): Evidence[] {
       source: facts.release.source,
       at: facts.release.observedAt,
     });
-    if (facts.asked !== undefined) {
-      evidence.push({ fact: 'it was last asked', source: facts.release.source, at: facts.asked });
+    if (facts.watch?.asked !== undefined) {
+      evidence.push({ fact: 'it was last asked', source: facts.release.source, at: facts.watch.asked });
     }
   }
   if (facts.failure !== undefined) {
@@ -99,7 +99,7 @@ export function vulnerabilitiesOf(facts: PackageFacts): Vulnerability[] {
 
 /** What upstream offers: the version decided for, else the newest tag as it stands. */
 function upstreamOf(facts: PackageFacts): { version: string; source: string; at?: string } | undefined {
-  const seen = facts.asked ?? facts.release?.observedAt;
+  const seen = facts.watch?.asked ?? facts.release?.observedAt;
   const at = seen === undefined ? {} : { at: seen };
   const to = facts.decision?.value.to;
   if (to !== undefined) return { version: to.version, source: to.source, ...at };

@@ -9,6 +9,7 @@ import type { Proposal } from '../model/proposal.ts';
 import type { QueueJob } from '../model/queue.ts';
 import type { TargetName } from '../model/target.ts';
 import type { Verdict } from '../model/verdict.ts';
+import type { WatchRow } from '../model/watch.ts';
 import type { Ledger, LedgerEntry } from '../ports/ledger.ts';
 import type { QueueView } from '../ports/queue.ts';
 import { generationTargets, type RepositoryView } from './repository.ts';
@@ -42,8 +43,8 @@ export interface PackageFacts {
   /** The last answer of the place it is watched at, and the last failure to get one. */
   readonly release?: ReleaseObservation;
   readonly failure?: WatchFailure;
-  /** When that place was last asked, ISO 8601, whatever it said: an unchanged answer leaves `release` as it is. */
-  readonly asked?: string;
+  /** How often that place is asked, and when it last was, whatever it said: an unchanged answer leaves `release` as it is. */
+  readonly watch?: WatchRow;
   /** Builds that should be, and what they wait for. */
   readonly waits: readonly Standing<Wait>[];
   /** What is wrong with it that a person can mend. */
@@ -117,26 +118,21 @@ export function sourcesOf(decision: Decision | undefined): string[] {
   return [...new Set(named.filter((one): one is string => one !== undefined && one !== ''))];
 }
 
-/** Where the ledger keeps when a source or feed was last asked: a cursor whose `cursor` is that time. */
-export function askedKey(source: string): string {
-  return `asked/${source}`;
-}
-
 async function readSource(
   ledger: Ledger,
   decision: Decision | undefined,
-): Promise<Pick<PackageFacts, 'release' | 'failure' | 'asked'>> {
+): Promise<Pick<PackageFacts, 'release' | 'failure' | 'watch'>> {
   for (const source of sourcesOf(decision)) {
-    const [asked, release, failure] = await Promise.all([
-      ledger.get('cursor', askedKey(source)),
+    const [watch, release, failure] = await Promise.all([
+      ledger.get('watch', source),
       ledger.get('observation', `release/${source}`),
       ledger.get('observation', `failure/${source}`),
     ]);
     const answered = release?.value.kind === 'release' ? { release: release.value } : {};
     const failed = failure?.value.kind === 'failure' ? { failure: failure.value } : {};
-    const at = asked?.value.cursor;
-    if (release !== undefined || failure !== undefined) {
-      return { ...answered, ...failed, ...(at === undefined ? {} : { asked: at }) };
+    const watched = watch === undefined ? {} : { watch: watch.value };
+    if (watch !== undefined || release !== undefined || failure !== undefined) {
+      return { ...answered, ...failed, ...watched };
     }
   }
   return {};

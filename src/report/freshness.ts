@@ -1,6 +1,6 @@
 import type { FeedRow, Status } from '../model/status.ts';
+import { dueAt } from '../model/watch.ts';
 import type { Ledger } from '../ports/ledger.ts';
-import { askedKey } from './facts.ts';
 import type { ReportSettings } from './stage.ts';
 
 export interface Freshness {
@@ -12,6 +12,7 @@ export interface Freshness {
 
 /** Rounds that a source may miss before silence is worth a word. */
 const roundsMissed = 3;
+const hour = 3600_000;
 
 function latest(...times: readonly (string | undefined)[]): string | undefined {
   return times.reduce((a, b) => (a === undefined || (b !== undefined && b > a) ? b : a), undefined);
@@ -27,22 +28,35 @@ function isOfFeed(source: string, feed: string): boolean {
   return source === feed || source === whole || (source.startsWith(`${whole}/`) && source.split('/').length > 2);
 }
 
+/** What of the sources is due, and how many were asked lately. */
+async function readWatch(ledger: Ledger, now: Date) {
+  const rows = await ledger.list('watch');
+  const due = rows.filter(({ value }) => dueAt(value) <= now.getTime());
+  // One that was never asked has waited since a recipe named it.
+  const dueSince = earliest(
+    ...due.map(({ value, at }) => (value.asked === undefined ? at : new Date(dueAt(value)).toISOString())),
+  );
+  const anHourAgo = new Date(now.getTime() - hour).toISOString();
+  const asked = rows.filter(({ value }) => value.asked !== undefined && value.asked > anHourAgo).length;
+  return {
+    rows: rows.map(({ value }) => value),
+    counts: { due: due.length, asked, ...(dueSince === undefined ? {} : { dueSince }) },
+  };
+}
+
 /** How fresh what is known of upstreams and advisories is. */
-export async function readFreshness(ledger: Ledger): Promise<Freshness> {
+export async function readFreshness(ledger: Ledger, now: Date): Promise<Freshness> {
+  const { rows, counts } = await readWatch(ledger, now);
   const entries = await ledger.list('observation');
   const cursors = new Map((await ledger.list('cursor')).map((entry) => [entry.key, entry.value.cursor]));
-  const askedAt = (source: string): string | undefined => cursors.get(askedKey(source));
   const feeds = new Map<string, FeedRow>();
-  const answered = new Map<string, string>();
   const failures = new Map<string, { since: string; message: string }>();
   for (const { value } of entries) {
-    if (value.kind === 'release') {
-      answered.set(value.source, latest(value.observedAt, askedAt(value.source)) ?? value.observedAt);
-    } else if (value.kind === 'advisory') {
+    if (value.kind === 'advisory') {
       const known = feeds.get(value.feed) ?? { name: value.feed, records: 0 };
-      const lastSeen = latest(known.lastSeen, value.observedAt, askedAt(value.feed));
+      const lastSeen = latest(known.lastSeen, value.observedAt, cursors.get(`asked/${value.feed}`));
       feeds.set(value.feed, { ...known, records: known.records + 1, ...(lastSeen === undefined ? {} : { lastSeen }) });
-    } else {
+    } else if (value.kind === 'failure') {
       failures.set(value.source, { since: value.observedAt, message: `${value.code}: ${value.message}` });
     }
   }
@@ -53,13 +67,14 @@ export async function readFreshness(ledger: Ledger): Promise<Freshness> {
     return [];
   });
   const failed = new Set(failing.map((one) => one.source));
-  const times = [...answered].flatMap(([source, at]) => (failed.has(source) ? [] : [at]));
-  const newest = latest(...times);
-  const oldest = earliest(...times);
+  const answered = rows.flatMap(({ source, asked }) => (failed.has(source) ? [] : [asked]));
+  const newest = latest(...answered);
+  const oldest = earliest(...answered);
   const lastObservation = latest(newest, ...[...feeds.values()].map((feed) => feed.lastSeen));
   return {
     sources: {
-      total: new Set([...answered.keys(), ...failing.map((one) => one.source)]).size,
+      total: new Set([...rows.map(({ source }) => source), ...failed]).size,
+      ...counts,
       failing,
       ...(newest === undefined ? {} : { newest }),
       ...(oldest === undefined ? {} : { oldest }),

@@ -33,6 +33,9 @@ function createGauges(registry: Registry): (status: Status) => void {
   const images = gauge('regrow_image_vulnerabilities', 'Known vulnerabilities of a published image', ['ref']);
   const failing = gauge('regrow_sources_failing', 'Upstream sources that do not answer');
   const sources = gauge('regrow_sources', 'Upstream sources that are watched');
+  const due = gauge('regrow_sources_due', 'Upstream sources whose time to be asked has come');
+  const asked = gauge('regrow_sources_asked', 'Upstream sources that were asked in the last hour');
+  const oldestDue = gauge('regrow_sources_oldest_due_seconds', 'How long the source that waits longest has been due');
   const lastPublication = gauge('regrow_last_publication_timestamp_seconds', 'When the newest generation was made');
   const lastObservation = gauge('regrow_last_observation_timestamp_seconds', 'When an upstream last answered');
   const quiet = gauge('regrow_quiet_alarm', '1 when the daemon is silent for longer than it should be');
@@ -48,6 +51,9 @@ function createGauges(registry: Registry): (status: Status) => void {
     vulnerabilities.set(status.vulnerabilities);
     failing.set(status.sources.failing.length);
     sources.set(status.sources.total);
+    due.set(status.sources.due);
+    asked.set(status.sources.asked);
+    oldestDue.set(seconds(status.sources.dueSince, status.at) ?? 0);
     generation.set(status.generation?.generation ?? 0);
     quiet.set(status.quiet.alarm ? 1 : 0);
     if (status.generation !== undefined) lastPublication.set(Date.parse(status.generation.at) / 1000);

@@ -81,9 +81,15 @@ function failureOf(blocker: Blocker, facts: PackageFacts): FailureClass | undefi
   return failure?.code === 'source.hash-mismatch' ? 'recipe' : failure?.class;
 }
 
+/** When its source is asked next: its own interval after the last time. One that was never asked is asked in this minute. */
+function nextLookOf({ watch, release }: PackageFacts, settings: ReportSettings): { at?: string } {
+  if (watch !== undefined) return later(watch.asked, watch.interval / 60);
+  return later(release?.observedAt, settings.watchInterval);
+}
+
 /** What happens next without anyone doing anything. */
 export function nextStep(blocker: Blocker, facts: PackageFacts, settings: ReportSettings): NextStep {
-  const nextLook = later(facts.asked ?? facts.release?.observedAt, settings.watchInterval);
+  const nextLook = nextLookOf(facts, settings);
   const soon = `at the next reconcile, within ${settings.reconcileInterval} min`;
   switch (blocker.kind) {
     case 'nothing':

@@ -12,7 +12,7 @@ import type { PackageFacts, Standing } from './facts.ts';
 /** The slice of the configuration that says what will happen next. */
 export interface ReportSettings {
   readonly targets: readonly TargetName[];
-  /** Minutes. */
+  /** Minutes: the longest between two looks at a source that has no schedule. */
   readonly watchInterval: number;
   /** Minutes. */
   readonly reconcileInterval: number;

@@ -124,6 +124,12 @@ function statusLine(label: string, text: string, mood: Mood | undefined, style: 
   return `${paint(label.padEnd(16), 'faint', style)}${paint(printable(text), mood, style)}\n`;
 }
 
+/** How far behind the watch of upstreams is. */
+function dueText({ sources, at }: Status): string {
+  if (sources.due === 0 || sources.dueSince === undefined) return '';
+  return `, ${sources.due} due, the first for ${spanText(Date.parse(at) - Date.parse(sources.dueSince))}`;
+}
+
 /** The state of everything on one screen. */
 export function statusText(status: Status, style: Style): string {
   const { packages, generation, sources, quiet } = status;
@@ -153,7 +159,7 @@ export function statusText(status: Status, style: Style): string {
   );
   text += statusLine(
     'sources',
-    `${sources.total}${sources.failing.length > 0 ? `, ${sources.failing.length} failing` : ''}`,
+    `${sources.total}${dueText(status)}${sources.failing.length > 0 ? `, ${sources.failing.length} failing` : ''}`,
     sources.failing.length > 0 ? 'bad' : undefined,
     style,
   );

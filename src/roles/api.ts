@@ -24,6 +24,7 @@ export async function startApi(host: RoleHost): Promise<string> {
         reconcileInterval: config.reconcile.interval,
         mergeGreen: config.forge.mergeGreen,
         ...(secrets.apiToken === undefined ? {} : { token: secrets.apiToken }),
+        ...(secrets.webhookSecret === undefined ? {} : { webhookSecret: secrets.webhookSecret }),
       },
       conductor: async () => (await ledger.get('cursor', heartbeat))?.value.cursor,
     },

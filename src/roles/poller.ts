@@ -6,9 +6,11 @@ import type { ObservedResult } from '../model/result.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { AdvisoryFeed } from '../watch/advisories/feed.ts';
 import { pollOsvFeed } from '../watch/advisories/osv.ts';
-import { pollSource } from '../watch/poll.ts';
-import type { WatchPorts } from '../watch/source.ts';
-import { report } from './effects.ts';
+import { pollSources } from '../watch/poll.ts';
+import type { PollRequest, WatchPorts } from '../watch/source.ts';
+import { createAnswerReport } from './answer-report.ts';
+import { readRequest, report } from './effects.ts';
+import { enoughFor } from './enough.ts';
 import type { RoleHost } from './host.ts';
 import { openWatchPorts } from './parts.ts';
 
@@ -43,14 +45,29 @@ export function createPoller(context: PollerContext): JobHandlers {
   }
 
   return {
-    async 'watch-release'({ source, slot, cursor }, { signal }) {
-      const answer = await pollSource({ source, cursor, signal }, ports);
-      await reportObserved(`${slot}`, {
-        source,
-        ...(answer.kind === 'observed'
-          ? { observations: [answer.observation], cursor: { cursor: answer.cursor } }
-          : { observations: answer.kind === 'failed' ? [answer.failure] : [] }),
-      });
+    async 'watch-releases'({ request: key }, { signal, log }) {
+      // It is taken away with the last answer: who is late, or was killed just then, has nothing left to do.
+      if (!(await objects.has(key))) return log.debug({ file: key }, 'the request was answered before');
+      const { sources, urgent } = await readRequest(objects, key, 'watch');
+      const answers = createAnswerReport({ objects, queues, clock: ports.clock }, key);
+      const requests = sources.map(
+        ({ source, cursor, watchers }): PollRequest => ({
+          source,
+          cursor,
+          signal,
+          urgent,
+          ...(watchers.length === 0 ? {} : { enough: enoughFor(watchers) }),
+        }),
+      );
+      try {
+        const { sources: unasked, retryAfter } = await pollSources(requests, ports, ({ source }, answer) =>
+          answers.add(source, answer),
+        );
+        await answers.leave({ unasked: [...unasked], ...(retryAfter === undefined ? {} : { retryAfter }) });
+      } catch (thrown) {
+        await answers.leave();
+        throw thrown;
+      }
     },
 
     async 'watch-advisories'({ feed: name, slot, part, cursor: key }, { signal }) {

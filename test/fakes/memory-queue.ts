@@ -6,7 +6,7 @@ export interface MemoryQueue extends QueueView, QueueRequests {
   show(jobs: readonly QueueJob[]): void;
   /** From now on every call fails with this, until set back. */
   break(error: Error | undefined): void;
-  /** What was asked for, oldest first: `reconcile`, `watch SOURCE`. */
+  /** What was asked for, oldest first: `reconcile`, `poke package NAME`. */
   readonly asked: readonly string[];
 }
 
@@ -44,9 +44,9 @@ export function createMemoryQueue(): MemoryQueue {
       check();
       asked.push('reconcile');
     },
-    async watch(source) {
+    async poke({ what, name }) {
       check();
-      asked.push(`watch ${source}`);
+      asked.push(`poke ${what} ${name}`);
     },
   };
 }

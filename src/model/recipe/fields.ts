@@ -7,10 +7,17 @@ import { type ErrorWhere, RegrowError } from '../../errors.ts';
  */
 export const text = z.string();
 
-export const flag = z
-  .string()
-  .regex(/^(?:true|false|yes|no|on|off)$/i, 'expected true or false')
-  .transform((word) => /^(?:true|yes|on)$/i.test(word));
+/** What is read already stays as it is: parts of recipes travel in our own documents. */
+export const flag = z.union(
+  [
+    z.boolean(),
+    z
+      .string()
+      .regex(/^(?:true|false|yes|no|on|off)$/i)
+      .transform((word) => /^(?:true|yes|on)$/i.test(word)),
+  ],
+  'expected true or false',
+);
 
 export const whole = z
   .string()

@@ -6,6 +6,7 @@ import type { Ledger, LedgerEntry, LedgerKind, LedgerRows } from '../../ports/le
 
 const kinds = [
   'observation',
+  'watch',
   'decision',
   'proposal',
   'build',

@@ -17,12 +17,13 @@ import { followProposals } from './following.ts';
 import { recordGenerations } from './generations.ts';
 import { updateImages } from './imaging.ts';
 import { recordVerdicts } from './judging.ts';
+import { advisoryJob, recordFailure, recordObserved } from './observing.ts';
 import { makeProposal, proposalFindings, readForge, startProposals } from './proposing.ts';
 import { publishReady } from './publishing.ts';
-import { createRecipeReader } from './recipes.ts';
+import { createRecipeReader, type RecipeTree } from './recipes.ts';
 import { recordRefusals } from './refusals.ts';
 import { tidy } from './tidying.ts';
-import { advisoryJob, recordFailure, recordObserved, releaseJobs } from './watching.ts';
+import { createWatching } from './watching.ts';
 import { observeWorld, type World } from './world.ts';
 
 export interface ConductorOptions {
@@ -34,8 +35,8 @@ export interface ConductorOptions {
 
 export interface Conductor {
   readonly handlers: JobHandlers;
-  /** The jobs that ask every source that a recipe on main names, once in a slot. */
-  releaseJobs(slot: number): Promise<readonly AnyJobRequest[]>;
+  /** The jobs that ask the sources of the recipes on main that are due. `slot`: minutes since 1970. */
+  watchJobs(slot: number): Promise<readonly AnyJobRequest[]>;
   /** The job that asks one advisory feed. */
   advisoryJobs(feed: string, slot: number): Promise<readonly AnyJobRequest[]>;
   /** Compares what should be with what is and enqueues the difference. Calls that come while one runs share the next. */
@@ -63,6 +64,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
   const view = createRepositoryView(objects);
   const advisories = createAdvisoryShelf(context);
   const decideAll = createDecider(context);
+  const watching = createWatching(context, context.settings.watch);
   let asked: Asked | undefined;
   /** What goes on now. */
   const busy = new Set<Promise<unknown>>();
@@ -198,6 +200,23 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     return made;
   }
 
+  /** The recipes on main as the mirror has them: rounds bring it up to date, unless there was none yet. */
+  async function mainTree(): Promise<RecipeTree> {
+    const head = await repository.head().catch(async () => {
+      await alone(() => repository.refresh());
+      return repository.head();
+    });
+    return reader.read(head.commit);
+  }
+
+  async function poke({ slot, ...about }: JobPayload<'poke'>): Promise<readonly AnyJobRequest[]> {
+    const tree = await mainTree();
+    if (about.what === 'repository' || tree.recipes.has(about.name)) return watching.poked(tree, about, slot);
+    // It may have come to main a moment ago.
+    await alone(() => repository.refresh());
+    return watching.poked(await mainTree(), about, slot);
+  }
+
   /** Writes down what came out, where no round finds it by itself. Says whether a round may see something new. */
   async function record(key: string): Promise<boolean> {
     const object = await objects.get(key);
@@ -206,9 +225,9 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     // What came of builds and publications is found by every round itself; a verdict may be asked for otherwise by then.
     if (result?.kind === 'verified') await recordVerdicts(context, result);
     if (result?.kind === 'published') await recordRefusals(context, result);
-    if (result?.kind !== 'observed') return true;
+    if (result?.kind !== 'watched' && result?.kind !== 'observed') return true;
     // What was seen is told once.
-    const changed = await recordObserved(context, result);
+    const changed = result.kind === 'watched' ? await watching.record(result) : await recordObserved(context, result);
     await objects.remove(key);
     return changed;
   }
@@ -218,14 +237,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     async idle() {
       while (busy.size > 0) await Promise.allSettled(busy);
     },
-    async releaseJobs(slot) {
-      // A forge that is away is the next round's to say; upstreams are asked by the recipes as they were.
-      await alone(() => repository.refresh()).catch((thrown: unknown) =>
-        log.debug({ err: thrown }, 'the mirror is not refreshed'),
-      );
-      const { commit } = await repository.head();
-      return releaseJobs(context, await reader.read(commit), slot);
-    },
+    watchJobs: (slot) => during(mainTree().then((tree) => watching.due(tree, slot))),
     async advisoryJobs(feed, slot) {
       return [{ type: 'watch-advisories', payload: await advisoryJob(context, { feed, slot, part: 0 }) }];
     },
@@ -234,6 +246,9 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
         // Who asks for one wants to see what is now.
         asked = undefined;
         return reconcile();
+      },
+      async poke(job) {
+        await context.queues.enqueueMany(await during(poke(job)));
       },
       async propose(job, { signal }) {
         if (await during(proposeOne(job, signal))) await reconcile();

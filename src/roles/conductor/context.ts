@@ -18,6 +18,8 @@ export interface ConductorSettings {
   readonly policy: Policy;
   /** Whether a proposal that is green on every target merges by itself. */
   readonly mergeGreen: boolean;
+  /** How often an upstream is asked: milliseconds from one look to the next. */
+  readonly watch: { readonly shortest: number; readonly longest: number };
   /** Milliseconds that what the forge said is used again while results come in. */
   readonly forgeRest: number;
   /** Where people reach the api, for links in proposals. */

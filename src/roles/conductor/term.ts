@@ -17,6 +17,7 @@ import { createSuccession, type Turn } from './succession.ts';
 const concurrency = { control: 4, results: 16 };
 /** Milliseconds before what could not begin is tried again. */
 const pauseBeforeRetry = 5000;
+const minute = 60_000;
 
 export interface ConductorRole {
   /** Waits until this process is the conductor, then does what the clock would. */
@@ -87,6 +88,7 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
         imagesPath: config.images.path,
         policy: config.policy,
         mergeGreen: config.forge.mergeGreen,
+        watch: { shortest: config.watch.shortestInterval * minute, longest: config.watch.interval * minute },
         forgeRest: config.forge.rest * 1000,
         publicUrl: config.api.publicUrl,
       },
@@ -96,13 +98,12 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
     },
     { keys: () => readKeys(objects), signal },
   );
-  const minute = 60_000;
   const schedule = createSchedule({
     queues,
     clock,
     log,
     entries: [
-      { name: 'watch', every: config.watch.interval * minute, jobs: (slot) => conductor.releaseJobs(slot) },
+      { name: 'watch', every: minute, jobs: (slot) => conductor.watchJobs(slot) },
       ...config.advisories.map(({ name, interval }) => ({
         name: `advisories/${name}`,
         every: interval * minute,

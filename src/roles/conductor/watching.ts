@@ -1,146 +1,173 @@
-import { RegrowError } from '../../errors.ts';
-import type { JobPayload } from '../../jobs/catalogue.ts';
 import type { AnyJobRequest } from '../../jobs/queues.ts';
-import { canonicalJson } from '../../model/canonical.ts';
-import type { WatchFailure } from '../../model/observation.ts';
-import type { Recipe } from '../../model/recipe/recipe.ts';
-import type { ObservedResult } from '../../model/result.ts';
-import { chooseSource } from '../../watch/choice.ts';
-import { cursorKey } from '../effects.ts';
+import type { ReleaseObservation } from '../../model/observation.ts';
+import type { WatchRequest } from '../../model/request.ts';
+import type { WatchedResult } from '../../model/result.ts';
+import { dueAt } from '../../model/watch.ts';
+import { isOfGitHubRepository } from '../../watch/repository.ts';
+import { type IntervalBounds, watchInterval } from '../../watch/rhythm.ts';
+import { storeRequest } from '../effects.ts';
+import { enoughFor } from '../enough.ts';
 import type { ConductorContext } from './context.ts';
+import { createFlights } from './flights.ts';
+import { recordWatched, storedCursor } from './observing.ts';
 import type { RecipeTree } from './recipes.ts';
+import { type WatchedSource, watchedSources } from './watched-sources.ts';
 
-/** Every source that an enabled recipe names; each is asked once, however many recipes share it. */
-export function watchedSources(tree: RecipeTree): ReadonlyMap<string, readonly string[]> {
-  const sources = new Map<string, string[]>();
-  for (const [name, { recipe }] of tree.recipes) {
-    if (recipe.update?.enabled !== true) continue;
-    const source = keyOf(recipe);
-    if (source !== undefined) sources.set(source, [...(sources.get(source) ?? []), name]);
-  }
-  return sources;
+/** How many sources of one kind are asked in one job: GitHub is asked for dozens at a time, most others one by one. */
+const batchSizes: Readonly<Record<string, number>> = { github: 200 };
+const usualBatchSize = 25;
+
+export type WatchContext = Pick<ConductorContext, 'book' | 'objects' | 'queues' | 'clock'>;
+
+/** What is poked: a package, or a repository on GitHub, `OWNER/REPO`. */
+export interface Poked {
+  readonly what: 'package' | 'repository';
+  readonly name: string;
 }
 
-/** A recipe whose annotation cannot be read is a problem of its own; here it watches nothing. */
-function keyOf(recipe: Recipe): string | undefined {
-  try {
-    return chooseSource(recipe)?.key;
-  } catch (thrown) {
-    if (thrown instanceof RegrowError) return undefined;
-    throw thrown;
-  }
+export interface Watching {
+  /** The jobs that ask every source that is due and is not being asked. `slot`: minutes since 1970. */
+  due(tree: RecipeTree, slot: number): Promise<readonly AnyJobRequest[]>;
+  /** The jobs that ask sources now, whether they are due or not. `slot`: seconds since 1970. */
+  poked(tree: RecipeTree, about: Poked, slot: number): Promise<readonly AnyJobRequest[]>;
+  /** Writes down what sources said. Says whether anything is new. */
+  record(result: WatchedResult): Promise<boolean>;
 }
 
-/** A longer one does not go into a job: the source is then asked as if for the first time. */
-const longestCursor = 1024;
+/** When which upstream is asked. What was asked when is in the ledger; what is being asked is in memory. */
+export function createWatching(context: WatchContext, bounds: IntervalBounds): Watching {
+  const { book, clock, queues, objects } = context;
+  const flights = createFlights(clock);
 
-/** What the last answer gave to compare by. */
-function storedCursor({ book }: ConductorContext, name: string): string | undefined {
-  return book.get('cursor', `watch/${name}`)?.value.cursor;
-}
-
-/** The jobs of one slot: every source once. */
-export function releaseJobs(context: ConductorContext, tree: RecipeTree, slot: number): readonly AnyJobRequest[] {
-  return [...watchedSources(tree).keys()].map((source) => {
-    const cursor = storedCursor(context, source);
-    const known = cursor === undefined || cursor === '' || cursor.length > longestCursor ? {} : { cursor };
-    return { type: 'watch-release', payload: { source, slot, ...known }, urgency: 'low' };
-  });
-}
-
-/** The job that reads a feed on from where it was read to. */
-export async function advisoryJob(
-  context: ConductorContext,
-  { feed, slot, part }: { readonly feed: string; readonly slot: number; readonly part: number },
-): Promise<JobPayload<'watch-advisories'>> {
-  const cursor = storedCursor(context, feed);
-  if (cursor === undefined) return { feed, slot, part };
-  await context.objects.put(cursorKey(feed), new TextEncoder().encode(cursor));
-  return { feed, slot, part, cursor: cursorKey(feed) };
-}
-
-/** Writes down that something cannot be asked. The time of the first failure stays: `explain` says since when. */
-export async function recordFailure({ book }: ConductorContext, failure: WatchFailure): Promise<boolean> {
-  const { source, code, message, observedAt } = failure;
-  const key = `failure/${source}`;
-  const known = book.get('observation', key)?.value;
-  if (known?.kind === 'failure' && known.code === code && known.message === message) return false;
-  await book.tell({
-    id: `source-failed/${source}/${observedAt}`,
-    kind: 'source-failed',
-    text: `${source} cannot be asked: ${message}`,
-    facts: { source, code },
-  });
-  return book.put('observation', key, failure);
-}
-
-/**
- * Writes down what a poller saw, and asks for the next part of a feed that has one. Says whether anything is new. A part that
- * was read from elsewhere than where the feed has been read to is left: what lies between may not be known.
- */
-export async function recordObserved(context: ConductorContext, result: ObservedResult): Promise<boolean> {
-  const { book } = context;
-  const { part, source } = result;
-  const follows = () => part === undefined || part.start === storedCursor(context, source);
-  const changed = follows() && (await recordObservations(context, result));
-  const cursor = result.cursor?.cursor ?? result.cursor?.etag;
-  // Asked once more: the same part may have been read twice, and written down by another job meanwhile.
-  if (cursor !== undefined && follows()) await book.put('cursor', `watch/${source}`, { cursor });
-  // Also when this was written down before, by who was killed then.
-  if (part?.more === true && cursor !== undefined && cursor === storedCursor(context, source)) {
-    const next = await advisoryJob(context, { feed: source, slot: part.slot, part: part.number + 1 });
-    await context.queues.enqueue('watch-advisories', next);
-  }
-  return changed;
-}
-
-async function recordObservations(context: ConductorContext, result: ObservedResult): Promise<boolean> {
-  const { book } = context;
-  let changed = false;
-  for (const observation of result.observations) {
-    if (observation.kind === 'failure') {
-      changed = (await recordFailure(context, observation)) || changed;
-      continue;
+  /** Brings the rows of what is watched up to date: recipes come, go and change, and the rhythm of a source does. */
+  async function watch(tree: RecipeTree): Promise<ReadonlyMap<string, WatchedSource>> {
+    const watched = watchedSources(tree);
+    for (const { source, watchers, period } of watched.values()) {
+      const asked = pastOrNow(book.get('watch', source)?.value.asked, clock.now());
+      const failure = book.get('observation', `failure/${source}`)?.value;
+      const facts = { observation: observationOf(source), failingSince: failure?.observedAt, asked, period };
+      const interval = watchInterval(facts, bounds, clock.now()) / 1000;
+      const packages = watchers.map((watcher) => watcher.package);
+      await book.put('watch', source, { source, packages, interval, ...(asked === undefined ? {} : { asked }) });
     }
-    if (observation.kind === 'release') {
-      changed = (await book.remove('observation', `failure/${observation.source}`)) || changed;
-      const known = book.get('observation', `release/${observation.source}`)?.value;
-      if (known?.kind === 'release' && canonicalJson(known.tags) === canonicalJson(observation.tags)) continue;
-      // An answer whose job was taken up again late says nothing against a newer one.
-      if (known?.kind === 'release' && known.observedAt > observation.observedAt) continue;
-      const newest = observation.tags[0];
-      if (newest !== undefined) {
-        await book.tell({
-          id: `release-seen/${observation.source}/${newest.tag}`,
-          kind: 'release-seen',
-          text: `${observation.source} has ${newest.tag}`,
-          facts: { source: observation.source, tag: newest.tag },
-        });
-      }
-      changed = (await book.put('observation', `release/${observation.source}`, observation)) || changed;
-      continue;
+    const gone = [...book.all('watch')].flatMap(({ key }) => (watched.has(key) ? [] : [key]));
+    for (const source of gone) {
+      await book.remove('watch', source);
+      // Nobody waits for it any more.
+      await book.remove('observation', `failure/${source}`);
     }
-    changed = (await book.remove('observation', `failure/advisories:${observation.feed}/${observation.id}`)) || changed;
-    const key = `advisory/${observation.feed}/${observation.id}`;
-    const known = book.get('observation', key)?.value;
-    if (known?.kind === 'advisory' && canonicalJson(known.osv) === canonicalJson(observation.osv)) continue;
-    // As with releases.
-    if (known?.kind === 'advisory' && known.observedAt > observation.observedAt) continue;
-    await book.tell({
-      id: `advisory-seen/${observation.feed}/${observation.id}/${observation.osv.modified}`,
-      kind: 'advisory-seen',
-      text: `${observation.id}: ${observation.osv.summary ?? 'no summary'}`,
-      facts: { feed: observation.feed, advisory: observation.id },
-    });
-    changed = (await book.put('observation', key, observation)) || changed;
+    return watched;
   }
-  if (result.observations.length === 0) {
-    // Unchanged: the source answers again.
-    changed = (await book.remove('observation', `failure/${result.source}`)) || changed;
+
+  function observationOf(source: string): ReleaseObservation | undefined {
+    const observation = book.get('observation', `release/${source}`)?.value;
+    return observation?.kind === 'release' ? observation : undefined;
   }
-  for (const source of result.part?.answered ?? []) {
-    changed = (await book.remove('observation', `failure/${source}`)) || changed;
+
+  async function ask(sources: readonly WatchedSource[], slot: number, urgent: boolean): Promise<AnyJobRequest> {
+    const request: WatchRequest = {
+      kind: 'watch',
+      slot,
+      urgent,
+      sources: sources.map(({ source, watchers }) => {
+        const observation = observationOf(source);
+        const cursor = storedCursor(context, source);
+        // Older tags that were not read may be what a recipe of today looks for: `unchanged` would be no answer to it.
+        const lacks = observation?.more === true && !enoughFor(watchers)(observation.tags);
+        return {
+          source,
+          watchers: [...watchers],
+          ...(cursor === undefined || cursor === '' || lacks ? {} : { cursor }),
+        };
+      }),
+    };
+    const key = await storeRequest(objects, request);
+    flights.begin(
+      key,
+      sources.map(({ source }) => source),
+      urgent,
+    );
+    return { type: 'watch-releases', payload: { request: key }, urgency: urgent ? 'security' : 'low' };
   }
-  await book.put('cursor', `asked/${result.source}`, { cursor: result.at });
-  return changed;
+
+  const find = (request: string) => queues.find('watch-releases', { request });
+
+  let last: Promise<unknown> = Promise.resolve();
+  /** One after the other: two that write the same row at once would undo each other's part of it. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = last.catch(() => undefined).then(work);
+    last = turn;
+    return turn;
+  }
+
+  return {
+    due: (tree, slot) =>
+      inTurn(async () => {
+        const watched = await watch(tree);
+        await flights.check(find);
+        const now = clock.now().getTime();
+        const due = [...book.all('watch')]
+          .map(({ value }) => ({ source: value.source, at: dueAt(value) }))
+          .filter(({ source, at }) => at <= now && !flights.has(source))
+          .sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? -1 : 1));
+        const sources = due.flatMap(({ source }) => watched.get(source) ?? []);
+        const jobs: AnyJobRequest[] = [];
+        for (const batch of batches(sources)) jobs.push(await ask(batch, slot, false));
+        return jobs;
+      }),
+
+    poked: (tree, about, slot) =>
+      inTurn(async () => {
+        const watched = await watch(tree);
+        const sources: WatchedSource[] = [];
+        for (const source of watched.values()) {
+          if (isMeant(source, about) && !(await isAboutToBeAsked(source.source))) sources.push(source);
+        }
+        const jobs: AnyJobRequest[] = [];
+        for (const batch of batches(sources)) jobs.push(await ask(batch, slot, true));
+        return jobs;
+      }),
+
+    record: (result) =>
+      inTurn(async () => {
+        const changed = await recordWatched(context, result);
+        for (const { source } of result.answers) flights.landed(result.request, source);
+        if (result.end !== undefined) {
+          flights.returned(result.request, result.end.unasked, result.end.retryAfter);
+          await objects.remove(result.request);
+        }
+        return changed;
+      }),
+  };
+
+  /** Whether somebody who pokes already waits in the queue: what that job will see is what this one would. */
+  async function isAboutToBeAsked(source: string): Promise<boolean> {
+    for (const request of flights.urgentOf(source)) if ((await find(request)) === 'waiting') return true;
+    return false;
+  }
+}
+
+/** A clock that was put back must not make a source wait until that time comes again. */
+function pastOrNow(asked: string | undefined, now: Date): string | undefined {
+  return asked !== undefined && Date.parse(asked) > now.getTime() ? now.toISOString() : asked;
+}
+
+function isMeant({ source, watchers }: WatchedSource, { what, name }: Poked): boolean {
+  return what === 'package' ? watchers.some((one) => one.package === name) : isOfGitHubRepository(source, name);
+}
+
+/** The sources by kind, in their order, so many at a time. */
+function batches(sources: readonly WatchedSource[]): readonly (readonly WatchedSource[])[] {
+  const open = new Map<string, WatchedSource[]>();
+  const all: WatchedSource[][] = [];
+  for (const source of sources) {
+    const kind = source.source.slice(0, source.source.indexOf(':'));
+    const batch = open.get(kind);
+    if (batch === undefined || batch.length >= (batchSizes[kind] ?? usualBatchSize)) {
+      const fresh = [source];
+      open.set(kind, fresh);
+      all.push(fresh);
+    } else batch.push(source);
+  }
+  return all;
 }

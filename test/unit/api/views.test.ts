@@ -237,13 +237,20 @@ describe('asking for work', () => {
   test('a reconcile, and a look at one package', async () => {
     await fill();
     const source = 'github:acme/zlib/releases';
-    const release = { kind: 'release' as const, source, tags: [], observedAt: before(10) };
-    await world.ledger.put('observation', `release/${source}`, release, before(10));
+    await world.ledger.put('watch', source, { source, packages: ['zlib'], interval: 1800 }, before(10));
     expect((await post('/v1/reconcile')).status).toBe(202);
     const poke = await post('/v1/packages/zlib/poke');
+    expect(poke.status).toBe(202);
     expect(JSON.parse(poke.body.toString())).toEqual({ asked: [`watch ${source}`, 'reconcile'] });
-    expect(world.queue.asked).toEqual(['reconcile', `watch ${source}`, 'reconcile']);
-    expect((await post('/v1/packages/none/poke')).status).toBe(404);
+    expect(world.queue.asked).toEqual(['reconcile', 'poke package zlib', 'reconcile']);
+  });
+
+  test('a package that nobody has decided about yet may be on main all the same', async () => {
+    const poke = await post('/v1/packages/fresh/poke');
+    expect(poke.status).toBe(202);
+    expect(poke.body.toString()).toContain('watch fresh, if there is such a recipe on main');
+    expect(world.queue.asked).toEqual(['poke package fresh', 'reconcile']);
+    expect((await post('/v1/packages/%2e%2e/poke')).status).toBe(400);
   });
 
   test('not for a web page of another origin, nor one that a name of its own leads here', async () => {

@@ -111,7 +111,7 @@ describe('loading the configuration', () => {
       'watch:\n  intervall: 5\n',
       'watch.intervall',
       2,
-      'allowed here: interval, githubBaseUrl',
+      'allowed here: interval, shortestInterval, githubBaseUrl',
     ],
     ['a value that is none of those allowed', 'logLevel: loud\n', 'logLevel', 1, 'fatal, error, warn'],
     ['a version that YAML reads as a number', 'policy:\n  pin:\n    jq: 1.10\n', 'policy.pin.jq', 3, 'quotes'],

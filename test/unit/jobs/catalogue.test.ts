@@ -24,10 +24,8 @@ describe('the catalogue of jobs', () => {
         expect(ids[0]).not.toMatch(/:|^\d+$/);
       }),
     );
-    expect(jobId('watch-release', { source: '1', slot: 2 })).toBe('watch-release,1,2');
-    expect(jobId('watch-release', { source: 'github:jqlang/jq/releases', slot: 7 })).toBe(
-      'watch-release,github%3Ajqlang%2Fjq%2Freleases,7',
-    );
+    expect(jobId('poke', { what: 'package', name: '1', slot: 2 })).toBe('poke,package,1,2');
+    expect(jobId('poke', { what: 'repository', name: 'jqlang/jq', slot: 7 })).toBe('poke,repository,jqlang%2Fjq,7');
   });
 
   test('the attempt is part of the id where a failed job must be able to run again', () => {
@@ -61,10 +59,11 @@ describe('the catalogue of jobs', () => {
   });
 
   test('a payload that is wrong does not get in', () => {
-    const wrong = { source: '\ud800', slot: 1 };
-    expect(() => packJob('watch-release', wrong)).toThrow(expect.objectContaining({ code: 'queue.payload-invalid' }));
-    const empty = { source: '', slot: 1 };
-    expect(() => packJob('watch-release', empty)).toThrow(expect.objectContaining({ where: { field: 'source' } }));
+    const wrong = { what: 'package', name: '\ud800', slot: 1 } as const;
+    expect(() => packJob('poke', wrong)).toThrow(expect.objectContaining({ code: 'queue.payload-invalid' }));
+    expect(() => packJob('poke', { ...wrong, name: '' })).toThrow(
+      expect.objectContaining({ where: { field: 'name' } }),
+    );
   });
 
   test('names of types are known by themselves only', () => {

@@ -50,7 +50,7 @@ describe('the queues', () => {
       { type: 'build', payload: build('one') },
       { type: 'build', payload: build('two') },
       { type: 'build', payload: build('cve'), urgency: 'security' },
-      { type: 'watch-release', payload: { source: 'github:a/b/tags', slot: 4 } },
+      { type: 'watch-releases', payload: { request: 'requests/e.json' } },
     ]);
     expect(await queues.position('build', build('cve'))).toBe(1);
     expect(await queues.position('build', build('one'))).toBe(2);
@@ -108,9 +108,17 @@ describe('the queues', () => {
   test('asking for a reconcile is asking once a second', async () => {
     await queues.reconcile();
     await queues.reconcile();
-    await queues.watch('github:a/b/releases');
     expect((await queues.counts())['control']?.waiting).toBe(1);
-    expect((await queues.counts())['watch']?.waiting).toBe(1);
+  });
+
+  test('a poke stands before everything else that the conductor is asked for', async () => {
+    await queues.reconcile();
+    const jq = { what: 'package', name: 'jq' } as const;
+    await queues.poke(jq);
+    await queues.poke(jq);
+    const slot = Date.parse('2026-11-24T00:00:00.000Z') / 1000;
+    expect(await queues.position('poke', { ...jq, slot })).toBe(1);
+    expect((await queues.counts())['control']?.waiting).toBe(2);
   });
 
   test('3,401 jobs go in at once', async () => {

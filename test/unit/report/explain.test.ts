@@ -96,7 +96,7 @@ describe('a decision that is not to bump is the answer', () => {
     expect(next.at).toBe(until);
   });
 
-  test('an up-to-date package says when its source is asked next: the interval after it was last asked', async () => {
+  test('an up-to-date package says when its source is asked next: its own interval after it was last asked', async () => {
     const world = await decided(decision('zlib'));
     const source = 'github:acme/zlib/releases';
     const release = {
@@ -106,9 +106,10 @@ describe('a decision that is not to bump is the answer', () => {
       observedAt: before(600),
     };
     await world.ledger.put('observation', `release/${source}`, release, before(600));
-    await world.ledger.put('cursor', `asked/${source}`, { cursor: before(10) }, before(10));
+    const row = { source, packages: ['zlib'], interval: 12 * 60, asked: before(10) };
+    await world.ledger.put('watch', source, row, before(10));
     const { next, versions, evidence } = await ask(world);
-    expect(next.at).toBe(before(-20));
+    expect(next.at).toBe(before(-2));
     expect(versions.upstream).toEqual({ version: '1.0', source, at: before(10) });
     expect(evidence).toContainEqual({ fact: 'upstream’s newest tag is v1.0', source, at: before(600) });
   });

@@ -11,7 +11,12 @@ import { before, createWorld, decision, noon, publish, settings, type World } fr
 
 async function statusOf(world: World) {
   const ports = { ...world, repository: createRepositoryView(world.objects), conductor: async () => before(1) };
-  return readStatus(ports, settings, await listPackages(ports, settings), await readFreshness(world.ledger));
+  return readStatus(
+    ports,
+    settings,
+    await listPackages(ports, settings),
+    await readFreshness(world.ledger, new Date(noon)),
+  );
 }
 
 let number = 0;
@@ -28,7 +33,8 @@ describe('freshness', () => {
     ] as const) {
       const release = { kind: 'release' as const, source: name, tags: [], observedAt: before(900) };
       await world.ledger.put('observation', `release/${name}`, release, before(900));
-      await world.ledger.put('cursor', `asked/${name}`, { cursor: before(minutes) }, before(minutes));
+      const row = { source: name, packages: [name], interval: 1800, asked: before(minutes) };
+      await world.ledger.put('watch', name, row, before(minutes));
     }
     const osv = { id: 'A-1', modified: before(50), aliases: [], affected: [] };
     const advisory = { kind: 'advisory' as const, feed: 'osv', id: 'A-1', osv, observedAt: before(50) };
@@ -38,8 +44,16 @@ describe('freshness', () => {
   test('a source is as fresh as when it was last asked, not as its last change', async () => {
     const world = createWorld();
     await watched(world);
-    expect(await readFreshness(world.ledger)).toEqual({
-      sources: { total: 2, failing: [], newest: before(20), oldest: before(40) },
+    expect(await readFreshness(world.ledger, new Date(noon))).toEqual({
+      sources: {
+        total: 2,
+        due: 1,
+        dueSince: before(10),
+        asked: 2,
+        failing: [],
+        newest: before(20),
+        oldest: before(40),
+      },
       feeds: [{ name: 'osv', records: 1, lastSeen: before(50) }],
       lastObservation: before(20),
     });
@@ -58,7 +72,7 @@ describe('freshness', () => {
       };
       await world.ledger.put('observation', `failure/${source}`, failure, before(70));
     }
-    const { sources, feeds } = await readFreshness(world.ledger);
+    const { sources, feeds } = await readFreshness(world.ledger, new Date(noon));
     expect(sources).toMatchObject({ total: 2, oldest: before(20) });
     expect(sources.failing).toEqual([{ source: 'a', since: before(70), message: 'upstream.unreachable: no route' }]);
     expect(feeds[0]).toMatchObject({ failingSince: before(70) });

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createHttp } from '../../../src/adapters/http.ts';
 import { createOsvFake, type OsvFake } from '../../../src/demo/fakes/osv/osv.ts';
 import { type JobPayload, packJob } from '../../../src/jobs/catalogue.ts';
 import type { Queues } from '../../../src/jobs/queues.ts';
@@ -8,13 +7,14 @@ import { observedResultSchema } from '../../../src/model/result.ts';
 import type { Objects } from '../../../src/ports/objects.ts';
 import { type Book, openBook } from '../../../src/roles/conductor/book.ts';
 import type { ConductorContext } from '../../../src/roles/conductor/context.ts';
-import { advisoryJob, recordObserved } from '../../../src/roles/conductor/watching.ts';
+import { advisoryJob, recordObserved } from '../../../src/roles/conductor/observing.ts';
 import { createPoller } from '../../../src/roles/poller.ts';
 import type { WatchPorts } from '../../../src/watch/source.ts';
 import { createManualClock, type ManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryLedger } from '../../fakes/memory-ledger.ts';
 import { createMemoryObjects } from '../../fakes/memory-objects.ts';
 import { testLog } from '../../support/log.ts';
+import { createLoopbackHttp } from '../../support/loopback-http.ts';
 
 const feed = 'osv';
 let clock: ManualClock;
@@ -52,7 +52,7 @@ const queues = {
 /** Runs a poller's job; gives the results that it left. */
 async function poll(job: JobPayload<'watch-advisories'>): Promise<readonly string[]> {
   const known = new Set(results.keys());
-  const ports = { http: createHttp({ userAgent: 'regrow-test' }), clock } as unknown as WatchPorts;
+  const ports = { http: createLoopbackHttp(), clock } as unknown as WatchPorts;
   const ecosystems = ['Go'];
   const poller = createPoller({ objects, queues, ports, feeds: [{ name: feed, url: osv.url, ecosystems }] });
   await poller['watch-advisories']?.(job, { signal: new AbortController().signal, log: testLog().log, attempt: 1 });

@@ -4,13 +4,13 @@ import type { Artifact } from '../../../src/model/artifact.ts';
 import { osvSchema } from '../../../src/model/osv.ts';
 import type { Generation } from '../../../src/model/publication.ts';
 import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
-import type { ObservedResult } from '../../../src/model/result.ts';
+import type { ObservedResult, WatchedResult } from '../../../src/model/result.ts';
 import type { Ledger } from '../../../src/ports/ledger.ts';
 import { openBook } from '../../../src/roles/conductor/book.ts';
 import type { ConductorContext } from '../../../src/roles/conductor/context.ts';
 import { recordFindings } from '../../../src/roles/conductor/finding.ts';
 import { recordGenerations } from '../../../src/roles/conductor/generations.ts';
-import { recordObserved } from '../../../src/roles/conductor/watching.ts';
+import { recordObserved, recordWatched } from '../../../src/roles/conductor/observing.ts';
 import type { World } from '../../../src/roles/conductor/world.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryLedger } from '../../fakes/memory-ledger.ts';
@@ -77,20 +77,37 @@ const advisory = osvSchema.parse({
   ],
 });
 
+const source = 'github:o/tool/releases';
+const other = 'github:o/other/releases';
+
+const watched: WatchedResult = {
+  kind: 'watched',
+  effect: 'watched-1',
+  at,
+  request: 'requests/1.json',
+  answers: [
+    {
+      kind: 'observed',
+      source,
+      observation: { kind: 'release', source, tags: [{ tag: 'v1.1.0', prerelease: false }], observedAt: at },
+      cursor: 'next',
+    },
+    {
+      kind: 'failed',
+      source: other,
+      failure: { kind: 'failure', source: other, code: 'upstream.failed', message: 'no', observedAt: at },
+    },
+  ],
+};
+
 const observed: ObservedResult = {
   kind: 'observed',
   effect: 'observed-1',
   at,
-  source: 'github:o/tool/releases',
+  source: 'feed',
   observations: [
-    {
-      kind: 'release',
-      source: 'github:o/tool/releases',
-      tags: [{ tag: 'v1.1.0', prerelease: false }],
-      observedAt: at,
-    },
     { kind: 'advisory', feed: 'feed', id: 'X-1', osv: advisory, observedAt: at },
-    { kind: 'failure', source: 'github:o/other/releases', code: 'upstream.failed', message: 'no', observedAt: at },
+    { kind: 'failure', source: 'advisories:feed/Go/list', code: 'upstream.failed', message: 'no', observedAt: at },
   ],
   cursor: { cursor: 'next' },
 };
@@ -119,7 +136,8 @@ const mended = worldAt(2, artifactOf({ name: 'tool', version: '1.1.0-r0' }));
 const index = indexAdvisories([advisory]);
 
 const pieces: Readonly<Record<string, readonly Work[]>> = {
-  'what a poller saw': [(context) => recordObserved(context, observed)],
+  'what upstreams said': [(context) => recordWatched(context, watched)],
+  'what a feed said': [(context) => recordObserved(context, observed)],
   'what was published': [(context) => recordGenerations(context, old), (context) => recordGenerations(context, mended)],
   'what was found and mended': [
     (context) => recordFindings(context, old, index),
@@ -143,19 +161,4 @@ describe.each(Object.entries(pieces))('%s', (_name, works) => {
     }
     expect(writes).toBeGreaterThan(1);
   });
-});
-
-test('an answer that comes late says nothing against a newer one', async () => {
-  const ledger = createMemoryLedger();
-  const clock = createManualClock(at);
-  const context = { book: await openBook(ledger, clock), clock } as unknown as ConductorContext;
-  const source = 'github:o/tool/releases';
-  const saw = (tag: string, observedAt: string): ObservedResult => ({
-    ...observed,
-    observations: [{ kind: 'release', source, tags: [{ tag, prerelease: false }], observedAt }],
-  });
-  await recordObserved(context, saw('v2', '2026-06-01T10:00:00.000Z'));
-  await recordObserved(context, saw('v1', at));
-  const known = context.book.get('observation', `release/${source}`)?.value;
-  expect(known?.kind === 'release' ? known.tags[0]?.tag : '').toBe('v2');
 });
