@@ -7,12 +7,18 @@ import type { Http, HttpAnswer, HttpRequest } from '../ports/http.ts';
 const defaultLimit = 16 * 1024 * 1024;
 
 /**
- * An Http that also answers `file:` addresses, for what the configuration names (a feed kept as a file). Never give it
- * addresses from recipes or from answers: they could name any file of the machine.
+ * An Http that also answers the `file:` addresses which the configuration names (a feed kept as a file) and those below them. Others,
+ * from recipes or from answers, could name any file of the machine: they go to `http`, which refuses them.
  */
-export function withFiles(http: Http): Http {
+export function withFiles(http: Http, named: readonly string[]): Http {
+  const files = named.flatMap((url) => (url.startsWith('file:') ? new URL(url).href : []));
+  const isNamed = (text: string): boolean => {
+    if (!text.startsWith('file:') || !URL.canParse(text)) return false;
+    const { href } = new URL(text);
+    return files.some((file) => href === file || href.startsWith(file.endsWith('/') ? file : `${file}/`));
+  };
   return {
-    request: (request) => (request.url.startsWith('file:') ? readFileUrl(request) : http.request(request)),
+    request: (request) => (isNamed(request.url) ? readFileUrl(request) : http.request(request)),
   };
 }
 

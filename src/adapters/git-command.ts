@@ -1,11 +1,6 @@
 import { RegrowError } from '../errors.ts';
 import type { Exec, ExecResult } from '../ports/exec.ts';
-
-/** A mirror: addresses that start with `from` are asked at `to` instead. The longest `from` that fits wins. */
-export interface UrlRewrite {
-  readonly from: string;
-  readonly to: string;
-}
+import type { UrlRewrite } from './network/rewrite.ts';
 
 export interface GitOptions {
   readonly exec: Exec;

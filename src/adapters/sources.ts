@@ -2,8 +2,13 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { Dispatcher } from 'undici';
 import { RegrowError, toRegrowError } from '../errors.ts';
 import type { FetchedSource, Sources } from '../ports/sources.ts';
+import { createDispatcher } from './network/dispatcher.ts';
+import { follow } from './network/follow.ts';
+import { createNetworkGuard, hostsOf } from './network/guard.ts';
+import type { UrlRewrite } from './network/rewrite.ts';
 
 export interface SourcesOptions {
   /** The folder of the cache; made when absent. */
@@ -12,16 +17,21 @@ export interface SourcesOptions {
   readonly limit?: number;
   /** Milliseconds for one download; default ten minutes. */
   readonly timeout?: number;
-  /** Mirrors: addresses that start with `from` are asked at `to`. The longest `from` that fits wins. */
-  readonly rewrite?: readonly { readonly from: string; readonly to: string }[];
+  /** Mirrors. Their hosts may be private: the operator named them. */
+  readonly rewrite?: readonly UrlRewrite[];
+  /** Hosts and networks that may be asked though they are private, as `createNetworkGuard` reads them. Default none. */
+  readonly allowPrivate?: readonly string[];
 }
 
 type Expected = Parameters<Sources['fetch']>[1];
 
-const redirects = 10;
-
-/** Downloads of recipe sources, kept by content: a file is only ever in the cache under the hash that it has. */
+/**
+ * Downloads of recipe sources, kept by content: a file is only ever in the cache under the hash that it has. A redirect may go to
+ * another host, as those of content delivery networks do, but not to a private address. Throws config.invalid.
+ */
 export function createSources(options: SourcesOptions): Sources {
+  const { allowPrivate = [], rewrite = [] } = options;
+  const dispatcher = createDispatcher(createNetworkGuard([...allowPrivate, ...hostsOf(rewrite.map(({ to }) => to))]));
   return {
     async fetch(url, expected, signal) {
       const cached = await fromCache(options.directory, expected);
@@ -29,7 +39,7 @@ export function createSources(options: SourcesOptions): Sources {
       const timeout = AbortSignal.timeout(options.timeout ?? 10 * 60_000);
       const ends = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
       try {
-        return await download(options, url, expected, ends);
+        return await download({ ...options, dispatcher }, url, expected, ends);
       } catch (error) {
         throw explain(error, url, signal, timeout);
       }
@@ -67,14 +77,17 @@ async function hashFile(path: string): Promise<FetchedSource> {
 }
 
 async function download(
-  options: SourcesOptions,
+  options: SourcesOptions & { readonly dispatcher: Dispatcher },
   url: string,
   expected: Expected,
   signal: AbortSignal,
 ): Promise<FetchedSource> {
   const limit = options.limit ?? 2 * 1024 ** 3;
-  const response = await follow(options, url, signal);
-  if (Number(response.headers.get('content-length') ?? 0) > limit) throw tooLarge(url, limit);
+  const { body, headers } = await answerOf(options, url, signal);
+  if (Number(headers['content-length'] ?? 0) > limit) {
+    await body.dump({ limit: 0 });
+    throw tooLarge(url, limit);
+  }
   await mkdir(options.directory, { recursive: true });
   const temporary = join(options.directory, `.${randomUUID()}`);
   try {
@@ -84,7 +97,7 @@ async function download(
     let bytes = 0;
     const file = await open(temporary, 'wx');
     try {
-      for await (const chunk of response.body ?? []) {
+      for await (const chunk of body) {
         const part: Uint8Array = chunk;
         if (bytes < 1024) head.push(part.subarray(0, 1024));
         bytes += part.length;
@@ -110,40 +123,22 @@ async function download(
   }
 }
 
-/** Follows redirects by hand, so that mirrors hold for every address on the way. */
-async function follow(options: SourcesOptions, url: string, signal: AbortSignal): Promise<Response> {
-  let address = url;
-  for (let hop = 0; hop <= redirects; hop += 1) {
-    const parsed = URL.canParse(address) ? new URL(rewriteUrl(address, options.rewrite ?? [])) : undefined;
-    if (parsed === undefined || !['http:', 'https:'].includes(parsed.protocol)) {
-      throw new RegrowError('upstream.not-found', `${address} is no http address`, {
-        remedy: 'correct the URI in the recipe',
-      });
-    }
-    const response = await fetch(parsed, {
-      redirect: 'manual',
-      signal,
-      headers: { 'user-agent': 'regrow', 'accept-encoding': 'identity' },
+/** An answer with the file itself: its bytes are what the recipe pins, so they are asked for, and taken, as they are. */
+async function answerOf(
+  { dispatcher, rewrite }: Parameters<typeof download>[0],
+  url: string,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  if (!/^https?:/i.test(url)) {
+    throw new RegrowError('upstream.not-found', `${url} is no http address`, {
+      remedy: 'correct the URI in the recipe',
     });
-    const location = response.headers.get('location');
-    if (response.status >= 300 && response.status < 400 && location !== null) {
-      await response.body?.cancel();
-      address = new URL(location, address).href;
-      continue;
-    }
-    if (response.status !== 200) {
-      await response.body?.cancel();
-      throw statusError(url, response.status);
-    }
-    return response;
   }
-  throw new RegrowError('upstream.answer-invalid', `${url} redirects more than ${redirects} times`, { retry: 'later' });
-}
-
-export function rewriteUrl(url: string, rules: readonly { readonly from: string; readonly to: string }[]): string {
-  const fits = rules.filter((rule) => url.startsWith(rule.from)).sort((a, b) => b.from.length - a.from.length);
-  const best = fits[0];
-  return best === undefined ? url : best.to + url.slice(best.from.length);
+  const headers = { 'user-agent': 'regrow', 'accept-encoding': 'identity' };
+  const answer = await follow(dispatcher, { url, headers, signal, rewrite });
+  if (answer.statusCode === 200) return answer;
+  await answer.body.dump({ limit: 16_384, signal });
+  throw statusError(url, answer.statusCode);
 }
 
 /** Whether an answer is a web page where a file was asked for: what a login wall or an error with status 200 looks like. */

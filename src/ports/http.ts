@@ -1,4 +1,7 @@
-/** The one door to HTTP. Errors are RegrowErrors: upstream.unreachable, upstream.too-large, upstream.rate-limited, aborted. */
+/**
+ * The one door to HTTP. Errors are RegrowErrors: upstream.unreachable, upstream.too-large, upstream.rate-limited,
+ * upstream.address-refused (a private address), upstream.redirect-refused, upstream.answer-invalid, aborted.
+ */
 export interface HttpRequest {
   readonly url: string;
   readonly method?: 'GET' | 'HEAD';
@@ -10,6 +13,11 @@ export interface HttpRequest {
   /** Milliseconds for the whole answer. Default 60 000. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
+  /**
+   * `same-host`: a redirect to another host is upstream.redirect-refused, because its answer would not be of the place that was
+   * asked. Default: wherever it goes, but never to a private address nor from https to http.
+   */
+  readonly redirects?: 'same-host';
 }
 
 export interface HttpAnswer {

@@ -8,6 +8,8 @@ import { createGitHubClient } from '../adapters/github/client.ts';
 import { createGitHubForge } from '../adapters/github/forge.ts';
 import { createGitHubReleases } from '../adapters/github/releases.ts';
 import { createHttp } from '../adapters/http.ts';
+import { hostsOf } from '../adapters/network/guard.ts';
+import { createPace } from '../adapters/network/pace.ts';
 import { createFsObjects } from '../adapters/objects/fs.ts';
 import { readPipelineDirectory } from '../adapters/pipeline-directory.ts';
 import { createRecipeRepository } from '../adapters/recipe-repository.ts';
@@ -22,6 +24,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Exec } from '../ports/exec.ts';
 import type { Forge } from '../ports/forge.ts';
 import type { Git, RecipeRepository } from '../ports/git.ts';
+import type { Http } from '../ports/http.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { Sources } from '../ports/sources.ts';
 import type { WatchPorts } from '../watch/source.ts';
@@ -87,7 +90,12 @@ export async function openParts(options: PartsOptions): Promise<SharedParts> {
     objects: options.wrapObjects === undefined ? objects : options.wrapObjects(objects),
     exec,
     git: createGit({ exec, rewrite }),
-    sources: createSources({ directory: paths.sources, limit: config.sources.limitBytes, rewrite }),
+    sources: createSources({
+      directory: paths.sources,
+      limit: config.sources.limitBytes,
+      rewrite,
+      allowPrivate: config.network.allowPrivate,
+    }),
     clock,
     log,
     pipelines: await readPipelineDirectory(),
@@ -111,7 +119,26 @@ export function openWatchPorts(parts: SharedParts, secrets: Secrets): WatchPorts
     ...(secrets.watchToken === undefined ? {} : { token: secrets.watchToken }),
     warn: (message) => log.warn({ client: 'github' }, message),
   });
-  return { releases: createGitHubReleases(client), http: withFiles(createHttp({ userAgent })), git, clock };
+  return { releases: createGitHubReleases(client), http: openHttp(config), git, clock };
+}
+
+/** The way to upstreams and feeds: polite to the hosts of others, and out of the operator's network but for what the configuration names. */
+function openHttp({ advisories, network, sources }: Config): Http {
+  const feeds = advisories.map(({ url }) => url);
+  const own = new Set(feeds.map((url) => new URL(url).host));
+  const { allowPrivate, redirectHosts, requestsPerSecond } = network;
+  const pace = createPace({
+    perSecond: (host) =>
+      own.has(host) ? undefined : (requestsPerSecond[host.replace(/:\d+$/, '')] ?? requestsPerSecond['*']),
+  });
+  const http = createHttp({
+    userAgent,
+    allowPrivate: [...allowPrivate, ...hostsOf(feeds)],
+    redirectHosts,
+    rewrite: sources.rewrite,
+    pace,
+  });
+  return withFiles(http, feeds);
 }
 
 /** The forge and the repository of recipes, with the conductor's token. */

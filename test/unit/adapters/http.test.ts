@@ -4,11 +4,13 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { withFiles } from '../../../src/adapters/file-http.ts';
-import { createHttp } from '../../../src/adapters/http.ts';
+import { createPace } from '../../../src/adapters/network/pace.ts';
+import { createLoopbackHttp } from '../../support/loopback-http.ts';
 
-const http = createHttp({ userAgent: 'regrow-test' });
+const http = createLoopbackHttp();
 const servers: Server[] = [];
 
 async function serve(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
@@ -122,6 +124,97 @@ describe('createHttp', () => {
     expect((await http.request({ url: `${url}/503` })).status).toBe(503);
   });
 
+  it('unpacks what was packed for the way, and counts what comes out', async () => {
+    const text = 'x'.repeat(10_000);
+    const packed: Record<string, Uint8Array> = {
+      gzip: gzipSync(text),
+      br: brotliCompressSync(text),
+      deflate: deflateSync(text),
+      // What it would be unpacked: 100 MiB.
+      bomb: gzipSync(Buffer.alloc(100 * 1024 * 1024)),
+      half: gzipSync(text).subarray(0, 20),
+    };
+    const url = await serve((request, response) => {
+      const name = request.url?.slice(1) ?? '';
+      const encoding = name in { bomb: 1, half: 1 } ? 'gzip' : name;
+      response.writeHead(200, { 'content-encoding': encoding }).end(packed[name] ?? 'text');
+    });
+    for (const name of ['gzip', 'br', 'deflate']) {
+      expect(Buffer.from((await http.request({ url: `${url}/${name}` })).body).toString()).toBe(text);
+    }
+    await expect(http.request({ url: `${url}/bomb`, limit: 1_000_000 })).rejects.toMatchObject({
+      code: 'upstream.too-large',
+    });
+    await expect(http.request({ url: `${url}/half` })).rejects.toMatchObject({ code: 'upstream.answer-invalid' });
+    await expect(http.request({ url: `${url}/zstd` })).rejects.toMatchObject({ code: 'upstream.answer-invalid' });
+  });
+
+  it('gives up on a body that trickles', async () => {
+    const url = await serve((_, response) => {
+      const trickle = setInterval(() => response.write('x'), 5);
+      response.on('close', () => clearInterval(trickle));
+    });
+    await expect(http.request({ url, timeout: 200 })).rejects.toMatchObject({ code: 'upstream.unreachable' });
+  });
+
+  it('asks no private address but for those that it is told of, also not by way of a redirect', async () => {
+    let asked = 0;
+    const url = await serve((_, response) => {
+      asked += 1;
+      response.end('the operator alone should see this');
+    });
+    const { port } = new URL(url);
+    const shut = createLoopbackHttp({ allowPrivate: [] });
+    for (const host of ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '2130706433', '0x7f.1', '0.0.0.0']) {
+      await expect(shut.request({ url: `http://${host}:${port}/` }), host).rejects.toMatchObject({
+        code: 'upstream.address-refused',
+      });
+    }
+    expect(asked).toBe(0);
+    const door = await serve((request, response) => {
+      response.writeHead(302, { location: `http://127.0.0.1:${port}${request.url}` }).end();
+    });
+    const one = createLoopbackHttp({ allowPrivate: [new URL(door).host] });
+    await expect(one.request({ url: door })).rejects.toMatchObject({ code: 'upstream.address-refused' });
+    expect(asked).toBe(0);
+    const mirror = createLoopbackHttp({
+      allowPrivate: [],
+      rewrite: [{ from: 'https://upstream.example/', to: `${url}/` }],
+    });
+    expect((await mirror.request({ url: 'https://upstream.example/x' })).status).toBe(200);
+  });
+
+  it('stays on the host where it is told to', async () => {
+    const other = await serve((_, response) => response.end('elsewhere'));
+    const url = await serve((request, response) => {
+      if (request.url === '/there') response.end('there');
+      else response.writeHead(301, { location: request.url === '/other' ? other : '/there' }).end();
+    });
+    expect((await http.request({ url: `${url}/renamed`, redirects: 'same-host' })).status).toBe(200);
+    await expect(http.request({ url: `${url}/other`, redirects: 'same-host' })).rejects.toMatchObject({
+      code: 'upstream.redirect-refused',
+    });
+    const told = createLoopbackHttp({ redirectHosts: ['127.0.0.1'] });
+    expect((await told.request({ url: `${url}/other`, redirects: 'same-host' })).status).toBe(200);
+  });
+
+  it('leaves a host alone that said so, and no other', async () => {
+    let asked = 0;
+    const busy = await serve((_, response) => {
+      asked += 1;
+      response.writeHead(429, { 'retry-after': '90' }).end();
+    });
+    const other = await serve((_, response) => response.end('fine'));
+    const polite = createLoopbackHttp({ pace: createPace({ perSecond: () => 1000 }) });
+    await expect(polite.request({ url: busy })).rejects.toMatchObject({ retryAfter: 90 });
+    await expect(polite.request({ url: `${busy}/b` })).rejects.toMatchObject({
+      code: 'upstream.rate-limited',
+      retryAfter: 90,
+    });
+    expect(asked).toBe(1);
+    expect((await polite.request({ url: other })).status).toBe(200);
+  });
+
   it('follows redirects, without credentials to another server', async () => {
     const seen: (string | undefined)[] = [];
     const other = await serve((request, response) => {
@@ -156,7 +249,7 @@ describe('withFiles', () => {
     try {
       const path = join(directory, 'feed.jsonl');
       const url = pathToFileURL(path).href;
-      const files = withFiles(http);
+      const files = withFiles(http, [url, pathToFileURL(directory).href]);
       expect((await files.request({ url })).status).toBe(404);
       await writeFile(path, 'one');
       const answer = await files.request({ url });
@@ -167,6 +260,9 @@ describe('withFiles', () => {
       expect((await files.request({ url, etag })).status).toBe(200);
       await expect(files.request({ url, limit: 2 })).rejects.toMatchObject({ code: 'upstream.too-large' });
       await expect(files.request({ url: pathToFileURL(directory).href })).rejects.toMatchObject({ code: 'internal' });
+      for (const other of [`${pathToFileURL(directory).href}/../other`, 'file:///etc/passwd', 'file:']) {
+        await expect(files.request({ url: other })).rejects.toMatchObject({ code: 'upstream.answer-invalid' });
+      }
     } finally {
       await rm(directory, { recursive: true });
     }

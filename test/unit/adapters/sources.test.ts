@@ -3,8 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createSources, rewriteUrl } from '../../../src/adapters/sources.ts';
+import { rewriteUrl } from '../../../src/adapters/network/rewrite.ts';
+import { createSources } from '../../../src/adapters/sources.ts';
+import { loopback } from '../../support/loopback-http.ts';
 
 const body = Buffer.from('a tarball');
 const sha256 = createHash('sha256').update(body).digest('hex');
@@ -22,6 +25,10 @@ beforeAll(async () => {
         return response.end(body);
       case '/moved':
         return response.writeHead(302, { location: 'https://mirror.example.org/jq.tar.gz' }).end();
+      case '/inward':
+        return response.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data/' }).end();
+      case '/packed.tar.gz':
+        return response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(body));
       case '/loop':
         return response.writeHead(302, { location: '/loop' }).end();
       case '/page.tar.gz':
@@ -52,7 +59,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('sources', () => {
   test('downloads, hashes and keeps by content', async () => {
-    const sources = createSources({ directory });
+    const sources = createSources({ allowPrivate: loopback, directory });
     const file = await sources.fetch(`${base}/jq.tar.gz`, { sha256 });
     expect(file).toMatchObject({ sha256, sha512, bytes: body.length });
     expect(readFileSync(file.path)).toEqual(body);
@@ -62,7 +69,7 @@ describe('sources', () => {
   });
 
   test('a file of the cache that rotted is fetched again', async () => {
-    const sources = createSources({ directory });
+    const sources = createSources({ allowPrivate: loopback, directory });
     const file = await sources.fetch(`${base}/jq.tar.gz`, { sha256 });
     writeFileSync(file.path, 'rotten');
     expect(readFileSync((await sources.fetch(`${base}/jq.tar.gz`, { sha256 })).path)).toEqual(body);
@@ -74,10 +81,24 @@ describe('sources', () => {
       { from: 'https://', to: 'http://127.0.0.1:1/' },
       { from: 'https://mirror.example.org/', to: `${base}/` },
     ];
-    const file = await createSources({ directory, rewrite }).fetch(`${base}/moved`, { sha256 });
+    const file = await createSources({ allowPrivate: loopback, directory, rewrite }).fetch(`${base}/moved`, { sha256 });
     expect(file.sha256).toBe(sha256);
     expect(rewriteUrl('https://mirror.example.org/x', rewrite)).toBe(`${base}/x`);
     expect(rewriteUrl('http://other/x', rewrite)).toBe('http://other/x');
+  });
+
+  test('no private address but for those that it is told of, also not by way of a redirect', async () => {
+    const refused = { code: 'upstream.address-refused' };
+    await expect(createSources({ directory }).fetch(`${base}/jq.tar.gz`, { sha256 })).rejects.toMatchObject(refused);
+    const elsewhere = createSources({ directory, allowPrivate: [new URL(base).host] });
+    await expect(elsewhere.fetch(`${base}/inward`, { sha256 })).rejects.toMatchObject(refused);
+    expect((await elsewhere.fetch(`${base}/jq.tar.gz`, { sha256 })).sha256).toBe(sha256);
+  });
+
+  test('takes the bytes as they are, whatever encoding they are said to have', async () => {
+    const packed = createHash('sha256').update(gzipSync(body)).digest('hex');
+    const sources = createSources({ allowPrivate: loopback, directory });
+    expect((await sources.fetch(`${base}/packed.tar.gz`, { sha256: packed })).sha256).toBe(packed);
   });
 
   test.each([
@@ -88,16 +109,18 @@ describe('sources', () => {
     ['/loop', 'upstream.answer-invalid', 'later'],
     ['/hang', 'upstream.unreachable', 'later'],
   ])('%s is %s', async (path, code, retry) => {
-    const sources = createSources({ directory, timeout: 500 });
+    const sources = createSources({ allowPrivate: loopback, directory, timeout: 500 });
     await expect(sources.fetch(base + path, { sha256 })).rejects.toMatchObject({ code, retry });
     expect(readdirSync(directory)).toEqual([]);
   });
 
   test('another hash, another scheme, a body beyond the limit, a server that is not there, an abort', async () => {
-    const sources = createSources({ directory, limit: 8 });
+    const sources = createSources({ allowPrivate: loopback, directory, limit: 8 });
     const rejected = async (url: string, want: object, signal?: AbortSignal) =>
       expect(sources.fetch(url, { sha256 }, signal)).rejects.toMatchObject(want);
-    await expect(createSources({ directory }).fetch(`${base}/jq.tar.gz`, { sha512: 'ab' })).rejects.toMatchObject({
+    await expect(
+      createSources({ allowPrivate: loopback, directory }).fetch(`${base}/jq.tar.gz`, { sha512: 'ab' }),
+    ).rejects.toMatchObject({
       code: 'source.hash-mismatch',
       message: expect.stringContaining(sha512),
     });

@@ -6,13 +6,13 @@ import { createExec } from '../../../src/adapters/exec.ts';
 import { createGit } from '../../../src/adapters/git.ts';
 import { createGitHubClient } from '../../../src/adapters/github/client.ts';
 import { createGitHubReleases } from '../../../src/adapters/github/releases.ts';
-import { createHttp } from '../../../src/adapters/http.ts';
 import { createGitHubFake, type GitHubFake } from '../../../src/demo/fakes/github/github.ts';
 import type { FakeRepository } from '../../../src/demo/fakes/github/repository.ts';
 import { pollSource } from '../../../src/watch/poll.ts';
 import type { PollAnswer, WatchPorts } from '../../../src/watch/source.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { exchangeProblems } from '../../support/github-description.ts';
+import { createLoopbackHttp } from '../../support/loopback-http.ts';
 
 const releasesKey = 'github:jqlang/jq/releases';
 const tagsKey = 'github:jqlang/jq/tags';
@@ -31,7 +31,7 @@ beforeEach(async () => {
   const client = createGitHubClient({ baseUrl: github.apiUrl, userAgent: 'regrow-test', throttle: false, retries: 0 });
   ports = {
     releases: createGitHubReleases(client),
-    http: createHttp({ userAgent: 'regrow-test' }),
+    http: createLoopbackHttp(),
     git: createGit({ exec: createExec() }),
     clock,
   };

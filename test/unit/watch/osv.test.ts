@@ -5,14 +5,14 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withFiles } from '../../../src/adapters/file-http.ts';
-import { createHttp } from '../../../src/adapters/http.ts';
 import { createOsvFake, type OsvFake } from '../../../src/demo/fakes/osv/osv.ts';
 import type { FeedAnswer } from '../../../src/watch/advisories/feed.ts';
 import { pollOsvFeed } from '../../../src/watch/advisories/osv.ts';
 import { createManualClock, type ManualClock } from '../../fakes/manual-clock.ts';
+import { createLoopbackHttp } from '../../support/loopback-http.ts';
 import { sharedData } from '../../support/shared-data.ts';
 
-const http = withFiles(createHttp({ userAgent: 'regrow-test' }));
+const http = withFiles(createLoopbackHttp(), ['file:///']);
 let clock: ManualClock;
 let osv: OsvFake;
 
