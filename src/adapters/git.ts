@@ -1,6 +1,9 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { RegrowError } from '../errors.ts';
-import type { Git, GitCheckout, GitCommit, GitRef } from '../ports/git.ts';
+import type { ExecResult } from '../ports/exec.ts';
+import type { Git, GitCheckout, GitCommit, GitFilesRequest, GitRef } from '../ports/git.ts';
 import {
   createGitCommand,
   type GitCommand,
@@ -9,6 +12,10 @@ import {
   gitText,
   plainArgument,
 } from './git-command.ts';
+import { parseBatch, parseTree } from './git-objects.ts';
+
+/** Bytes: some hundred thousand branches and tags. */
+const refsLimit = 64 * 1024 * 1024;
 
 /** Upstream's git repositories, through the git program. */
 export function createGit(options: GitOptions): Git {
@@ -16,6 +23,7 @@ export function createGit(options: GitOptions): Git {
   return {
     lsRemote: (repository, signal) => listRefs(git, repository, [], signal),
     checkout: (request) => checkout(git, request),
+    files: (request) => files(git, request),
   };
 }
 
@@ -26,8 +34,28 @@ async function listRefs(
   signal: AbortSignal | undefined,
 ): Promise<readonly GitRef[]> {
   const address = plainArgument(repository, 'repository');
-  const text = await gitText(git, repository, ['ls-remote', '--quiet', '--', address, ...patterns], { signal });
-  return parseRefs(text);
+  const result = await git(['ls-remote', '--quiet', '--', address, ...patterns], { signal, limit: refsLimit });
+  if (result.exitCode !== 0) throw refsFailed(repository, result);
+  return parseRefs(new TextDecoder().decode(result.stdout));
+}
+
+/** What a server said, in the words of git's remote-curl.c, which its fixed locale keeps as they are. */
+function refsFailed(repository: string, result: ExecResult): RegrowError {
+  const error = gitFailed(repository, 'ls-remote', result);
+  const status = /The requested URL returned error: (\d{3})/.exec(result.stderr)?.[1];
+  const options = { retry: 'later', remedy: error.remedy ?? '' } as const;
+  if (status === '429') return new RegrowError('upstream.rate-limited', error.message, options);
+  if (/^fatal: repository .* not found$/m.test(result.stderr) || ['404', '410', '451'].includes(status ?? '')) {
+    return new RegrowError('upstream.not-found', error.message, {
+      remedy: 'correct the address in the recipe, or see whether upstream moved or became private',
+    });
+  }
+  if (/not valid: is this a git repository|protocol error|malformed response/.test(result.stderr)) {
+    return new RegrowError('upstream.answer-invalid', error.message, {
+      remedy: 'look at the address with a browser: it may be a page, or no git repository',
+    });
+  }
+  return error;
 }
 
 /** Heads and tags of `git ls-remote`; the commit of an annotated tag stands in the extra line `TAG^{}`. */
@@ -56,11 +84,52 @@ async function checkout(git: GitCommand, request: GitCheckout): Promise<GitCommi
   return parseCommit(await gitText(git, repository, ['show', '--no-patch', '--format=%H %ct', 'HEAD'], here));
 }
 
+/**
+ * Brings the commit with its trees alone, where the server can (`--filter`; one that cannot sends the files too), then the
+ * files that are asked for.
+ */
+async function files(git: GitCommand, request: GitFilesRequest): Promise<ReadonlyMap<string, Uint8Array>> {
+  const { repository, commit, limit, signal } = request;
+  const address = plainArgument(repository, 'repository');
+  const directory = await mkdtemp(join(tmpdir(), 'regrow-files-'));
+  const here = { directory, signal };
+  try {
+    await gitText(git, repository, ['init', '--quiet', '--bare', '.'], here);
+    const target = await fetchTarget(git, { ...request, into: directory }, address, ['--filter=blob:none']);
+    if (target !== commit) throw noSuchRef(repository, commit);
+    const tree = ['--literal-pathspecs', 'ls-tree', '-z', '--full-tree', commit, '--', ...request.paths];
+    const found = parseTree(await gitText(git, repository, tree, here));
+    const blobs = [...new Set(found.map(({ blob }) => blob))];
+    if (blobs.length === 0) return new Map();
+    // All at once; those that a server will not give so are asked for one by one as they are read.
+    await git(['fetch', '--quiet', '--no-tags', '--depth', '1', '--', address, ...blobs], here);
+    const input = (ids: readonly string[]): string => ids.map((id) => `${id}\n`).join('');
+    const sizes = await gitText(git, repository, ['cat-file', '--batch-check'], { ...here, input: input(blobs) });
+    const small = blobs.filter((blob) => Number(new RegExp(`^${blob} blob (\\d+)$`, 'm').exec(sizes)?.[1]) <= limit);
+    const result = await git(['cat-file', '--batch'], { ...here, input: input(small) });
+    if (result.exitCode !== 0) throw gitFailed(repository, 'cat-file', result);
+    const contents = parseBatch(result.stdout, small, repository);
+    return new Map(
+      found.flatMap(({ path, blob }): [string, Uint8Array][] => {
+        const content = contents.get(blob);
+        return content === undefined ? [] : [[path, content]];
+      }),
+    );
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
 /** Brings the commit that is asked for, without its history where the server lets us. Returns what to check out. */
-async function fetchTarget(git: GitCommand, request: GitCheckout, address: string): Promise<string> {
+async function fetchTarget(
+  git: GitCommand,
+  request: GitCheckout,
+  address: string,
+  options: readonly string[] = [],
+): Promise<string> {
   const { repository, signal } = request;
   const here = { directory: request.into, signal };
-  const shallow = ['fetch', '--quiet', '--no-tags', '--depth', '1', '--', address];
+  const shallow = ['fetch', '--quiet', '--no-tags', '--depth', '1', ...options, '--', address];
   const ref = namedRef(request);
   if (ref !== undefined) {
     // ls-remote tells a ref that is not there from a server that is not there; the exit code of fetch does not.
@@ -78,7 +147,8 @@ async function fetchTarget(git: GitCommand, request: GitCheckout, address: strin
   if (!/^[0-9a-f]{40,64}$/.test(commit)) throw noSuchRef(repository, commit);
   if ((await git([...shallow, commit], here)).exitCode === 0) return commit;
   // Servers may refuse a commit by its id; then everything is fetched.
-  const all = ['fetch', '--quiet', ...((await isShallow(git, here)) ? ['--unshallow'] : []), '--', address];
+  const unshallow = (await isShallow(git, here)) ? ['--unshallow'] : [];
+  const all = ['fetch', '--quiet', ...unshallow, ...options, '--', address];
   const result = await git([...all, '+refs/heads/*:refs/remotes/origin/*', '+refs/tags/*:refs/tags/*'], here);
   if (result.exitCode !== 0) throw gitFailed(repository, 'fetch', result);
   if ((await git(['cat-file', '-e', `${commit}^{commit}`], here)).exitCode !== 0) throw noSuchRef(repository, commit);

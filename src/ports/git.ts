@@ -29,10 +29,24 @@ export interface GitCheckout {
   readonly signal?: AbortSignal;
 }
 
+/** Files of one commit. `tag` and `branch` help where a server refuses a commit by its id. */
+export interface GitFilesRequest {
+  readonly repository: string;
+  readonly commit: string;
+  readonly tag?: string;
+  readonly branch?: string;
+  readonly paths: readonly string[];
+  /** Bytes; a larger file is left out. */
+  readonly limit: number;
+  readonly signal?: AbortSignal;
+}
+
 export interface Git {
   lsRemote(repository: string, signal?: AbortSignal): Promise<readonly GitRef[]>;
   /** Checks out a work tree without its history. Returns what HEAD is. */
   checkout(request: GitCheckout): Promise<GitCommit>;
+  /** Content of files by path, without a work tree. What is not there, or is no regular file, is left out. */
+  files(request: GitFilesRequest): Promise<ReadonlyMap<string, Uint8Array>>;
 }
 
 /** A repository of recipes as the daemon reads it: a bare mirror that is brought up to date, then read by commit. */

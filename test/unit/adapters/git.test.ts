@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createExec } from '../../../src/adapters/exec.ts';
 import { createGit, parseRefs } from '../../../src/adapters/git.ts';
-import { createRecipeRepository, parseBatch } from '../../../src/adapters/recipe-repository.ts';
+import { parseBatch } from '../../../src/adapters/git-objects.ts';
+import { createRecipeRepository } from '../../../src/adapters/recipe-repository.ts';
 
 const exec = createExec();
 let directory: string;
@@ -71,6 +72,29 @@ describe('git', () => {
     const head = await createGit(options()).checkout({ repository: address, into, ...what, ...commit });
     expect(readFileSync(join(into, 'jq.yaml'), 'utf8')).toBe(content);
     expect(head).toEqual({ commit: content === 'one\n' ? first : second, time: 1_700_000_000 });
+  });
+
+  test.each([
+    ['a server that sends only what is asked for', 'true'],
+    ['a server that sends everything', 'false'],
+  ])('reads files of a commit without a work tree, of %s', async (_, filter) => {
+    git('config', 'uploadpack.allowFilter', filter);
+    git('config', 'uploadpack.allowAnySHA1InWant', filter);
+    const read = (what: { commit: string; tag?: string; branch?: string }, limit = 1000) =>
+      createGit(options()).files({
+        repository: address,
+        ...what,
+        paths: ['jq.yaml', 'ä.yaml', 'no.yaml', 'in/go.mod'],
+        limit,
+      });
+    expect([...(await read({ commit: first, tag: 'v1' }))]).toEqual([['jq.yaml', Buffer.from('one\n')]]);
+    const now = await read({ commit: second, branch: 'main' });
+    expect([...now.keys()]).toEqual(['jq.yaml', 'ä.yaml']);
+    expect(now.get('ä.yaml')).toEqual(Buffer.from([0, 1, 10, 255]));
+    expect([...(await read({ commit: first, branch: 'main' })).values()]).toEqual([Buffer.from('one\n')]);
+    // What is larger than it may be is left out.
+    expect(await read({ commit: second }, 3)).toEqual(new Map());
+    await expect(read({ commit: first, tag: 'v2' })).rejects.toMatchObject({ code: 'upstream.not-found' });
   });
 
   test('a tag, a branch or a commit that is not there is not found; a repository that is not there is unreachable', async () => {

@@ -18,6 +18,7 @@ let found: readonly string[] | undefined;
 const commit = 'a'.repeat(40);
 const git: Git = {
   lsRemote: async () => [],
+  files: async () => new Map(),
   checkout: async ({ into }) => {
     found = readdirSync(into);
     mkdirSync(join(into, '.git'));
