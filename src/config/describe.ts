@@ -9,6 +9,7 @@ interface SchemaNode {
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
   readonly additionalProperties?: SchemaNode | boolean;
 }
 
@@ -34,7 +35,8 @@ export function configSchemaText(): string {
 
 function typeOf(node: SchemaNode): string {
   if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
-  if (node.type === 'array') return `list of ${node.items?.type === 'object' ? 'entries' : 'texts'}`;
+  if (node.type === 'array')
+    return `list of ${node.items?.type === 'object' || node.items?.anyOf !== undefined ? 'entries' : 'texts'}`;
   if (node.type === 'object') return 'by name';
   if (node.type === 'integer') return 'whole number';
   if (node.type === 'boolean') return '`true`, `false`';

@@ -3,18 +3,30 @@ import type { Decision, Evidence } from '../model/decision.ts';
 import type { Finding } from '../model/finding.ts';
 import type { ReleaseObservation, SourceChoice, WatchFailure } from '../model/observation.ts';
 import type { Policy } from '../model/policy.ts';
-import type { Proposal } from '../model/proposal.ts';
+import type { RecipeAnnotations } from '../model/recipe/annotations.ts';
+import { annotationsOf } from '../model/recipe/annotations.ts';
 import type { Recipe, UpdateBlock } from '../model/recipe/recipe.ts';
 import type { AdvisoryIndex } from './advisory-index.ts';
-import { compareBounds } from './affected-range.ts';
-import { componentsOf } from './components.ts';
-import { describeFindings, describeObservation, describeRejections, describeTarget } from './evidence.ts';
-import { closedByHand, heldForSequence, type PastUpdate, repeatedUntil } from './past-updates.ts';
-import { type Choice, chooseTarget } from './target-choice.ts';
-import { type Candidates, candidatesOf } from './version-rules.ts';
-import { findingsOf } from './vulnerability.ts';
+import {
+  describeChoice,
+  describeFindings,
+  describeObservation,
+  describeReading,
+  describeRejections,
+  describeTarget,
+} from './evidence.ts';
+import { fixesOf } from './fixes.ts';
+import { holdOf } from './holds.ts';
+import { describeMove, movedTag, type PinnedTag } from './moved-tag.ts';
+import type { NothingNew } from './new-pins.ts';
+import { obstacleTo } from './obstacles.ts';
+import { current, hold, ignore, type Outcome } from './outcome.ts';
+import type { Past, RecipeChange } from './past-updates.ts';
+import { streamOf } from './streams.ts';
+import { type Choice, chooseTarget, limitsOf } from './target-choice.ts';
+import { type Candidates, candidatesOf, type Reading } from './version-rules.ts';
 
-export interface DecideInput {
+export interface DecideInput extends Past {
   readonly recipe: Recipe;
   /** Where its releases are seen; undefined where regrow has no source for it. */
   readonly source: SourceChoice | undefined;
@@ -26,19 +38,19 @@ export interface DecideInput {
   readonly findings: readonly Finding[];
   /** Where given, whether a release fixes a finding is read from the records themselves, not from their `fixedIn` alone. */
   readonly advisories?: AdvisoryIndex | undefined;
-  /** Proposals of this package in every state. */
-  readonly proposals: readonly Proposal[];
   readonly policy: Policy;
-  /** Updates of this package that are no longer proposals of the forge, for the loop breaker. */
-  readonly history: readonly PastUpdate[];
+  /** Tags that the recipe builds at the version that it has, and the commits that it pins them to. */
+  readonly pinned?: readonly PinnedTag[] | undefined;
+  /** Where an update of this very recipe was about to be proposed and would have pinned nothing new. */
+  readonly nothingNew?: NothingNew | undefined;
+  /** Who changed the recipe last: said where main went back from an update. */
+  readonly lastChange?: RecipeChange | undefined;
   readonly now: Date;
 }
 
-type Outcome = Pick<Decision, 'action' | 'reason' | 'because'> & Partial<Decision>;
-
 /**
  * What should happen to one package now. Pure: the same facts give the same decision. Throws recipe.pattern-invalid when the
- * recipe's patterns cannot be read.
+ * recipe's patterns cannot be read, and recipe.annotation-invalid.
  */
 export function decide(input: DecideInput): Decision {
   const { name, version, epoch } = input.recipe.package;
@@ -71,41 +83,76 @@ function outcomeOf(input: DecideInput): Outcome {
       `regrow cannot watch the source that its \`update:\` block names (${kindOf(update)})`,
     );
   }
-  const { observation, failure } = input;
+  const { observation, failure, source } = input;
   if (observation === undefined) {
+    const evidence = [...describeChoice(source), ...(failure === undefined ? [] : [failureEvidence(failure)])];
     return failure === undefined
-      ? hold('not-observed-yet', `${input.source.key} has not been asked yet`)
-      : { ...sourceFailed(failure), evidence: [failureEvidence(failure)] };
+      ? { ...hold('not-observed-yet', `${source.key} has not been asked yet`), evidence }
+      : { ...sourceFailed(failure), evidence };
   }
   const failing = failure !== undefined && failure.observedAt > observation.observedAt ? failure : undefined;
-  const outcome = byRelease(input, update, observation);
-  const evidence = [describeObservation(observation), ...(outcome.evidence ?? [])];
+  const outcome = byRelease({ input, source, update, observation, annotations: annotationsOf(recipe) });
+  const evidence = [
+    describeObservation(observation),
+    ...describeChoice(source),
+    ...describeReading(update, source),
+    ...(outcome.evidence ?? []),
+  ];
   if (failing === undefined) return { ...outcome, evidence };
   // A newer release that was seen is still there; that nothing newer is known says nothing while the source fails.
   const settled = outcome.action === 'current' ? { ...outcome, ...sourceFailed(failing) } : outcome;
   return { ...settled, evidence: [...evidence, failureEvidence(failing)] };
 }
 
-function byRelease(input: DecideInput, update: UpdateBlock, observation: ReleaseObservation): Outcome {
+/** What is known of a package whose source has answered. */
+interface Case {
+  readonly input: DecideInput;
+  readonly source: SourceChoice;
+  readonly update: UpdateBlock;
+  readonly observation: ReleaseObservation;
+  readonly annotations: RecipeAnnotations;
+}
+
+function byRelease(one: Case): Outcome {
+  const { input, observation } = one;
+  const moved = movedTag(input.pinned ?? [], observation);
+  const outcome = byVersions(one);
+  if (moved === undefined) return outcome;
+  const evidence = [describeMove(moved, observation), ...(outcome.evidence ?? [])];
+  if (outcome.action !== 'current') return { ...outcome, evidence, movedTag: moved };
+  const { tag, repository, commit, now } = moved;
+  const because = `tag ${tag} of ${repository} names another commit than the one that is built: it was ${commit}, it is ${now} now`;
+  return { ...outcome, ...hold('moved-tag', because), evidence, movedTag: moved };
+}
+
+function byVersions(one: Case): Outcome {
+  const { input, source, update, observation, annotations } = one;
   const { name, version } = input.recipe.package;
-  const found = candidatesOf(observation.tags, update, name);
+  const reading = readingOf(one);
+  const found = candidatesOf(observation.tags, update, name, reading);
   const newest = found.usable[0];
   const left = describeRejections(found.rejected, observation);
+  const within = reading.stream === undefined ? '' : ` of the stream ${reading.stream} that its name is for`;
   if (newest === undefined) {
     const because = `none of the ${observation.tags.length} tags of ${observation.source} is a version of it`;
-    return { ...hold('no-usable-release', because), evidence: left };
+    return { ...hold('no-usable-release', `${because}${within === '' ? '' : `, or none${within}`}`), evidence: left };
   }
   const order = compareApkVersions(newest.version, version);
-  if (order === 0) return current(`${version} is the newest release`, left);
+  if (order === 0) return { ...current(`${version} is the newest release${within}`), evidence: left };
   if (order < 0) {
-    const because = `the newest release is ${newest.version}, older than ${version}; versions never go back by themselves`;
+    const because = `the newest release${within} is ${newest.version}, older than ${version}; versions never go back by themselves`;
     return { ...hold('downgrade', because), evidence: left };
   }
-  const choice = chooseTarget(newerOf(found, version), input.policy, name, input.now, (target) =>
-    fixesOf(input, target),
-  );
-  const outcome = choice.kind === 'target' ? byTarget(input, update, observation, choice) : waiting(choice);
+  const limits = limitsOf(name, source.key, input.policy, annotations);
+  const choice = chooseTarget(newerOf(found, version), limits, input.now, (target) => fixesOf(input, target));
+  const outcome = choice.kind === 'target' ? byTarget(one, choice) : waiting(choice);
   return { ...outcome, evidence: [...(outcome.evidence ?? []), ...left] };
+}
+
+function readingOf({ input, source, annotations }: Case): Reading {
+  const { name, version } = input.recipe.package;
+  const leaves = annotations.stream === 'any' || input.policy.anyStream.includes(name);
+  return { source, stream: leaves ? undefined : streamOf(name, version), ignore: annotations.ignore };
 }
 
 /** They are sorted, newest first. */
@@ -115,26 +162,24 @@ function newerOf(found: Candidates, version: string): Candidates['usable'] {
 }
 
 function waiting(choice: Exclude<Choice, { kind: 'target' }>): Outcome {
-  if (choice.kind === 'pinned') {
-    return hold(
-      'pinned',
-      `${choice.newest.version} is out, but the configuration keeps it on ${choice.pin} (policy.pin)`,
-    );
-  }
   const { version } = choice.newest;
-  return { ...hold('cooling-down', `${version} is too new: it waits until ${choice.until}`), until: choice.until };
+  if (choice.kind === 'pinned') {
+    return hold('pinned', `${version} is out, but ${choice.pin.by} keeps it on ${choice.pin.version}`);
+  }
+  const { hours, by } = choice.cooldown;
+  const because = `${version} is too new: it waits until ${choice.until} (${hours} h, ${by})`;
+  return { ...hold('cooling-down', because), until: choice.until };
 }
 
-/** There is a version to go to: what may still stand in the way. */
+/** There is a version to go to, if nothing stands in the way. */
 function byTarget(
-  input: DecideInput,
-  update: UpdateBlock,
-  observation: ReleaseObservation,
-  choice: Extract<Choice, { kind: 'target' }>,
+  { input, update, observation, annotations }: Case,
+  { candidate, fixes, notes }: Extract<Choice, { kind: 'target' }>,
 ): Outcome {
-  const { candidate, fixes } = choice;
   const { version, tag } = candidate;
-  const common = {
+  const { name, version: from } = input.recipe.package;
+  const obstacle = obstacleTo(version, input, update, holdOf(name, input.policy, annotations, input.now));
+  return {
     to: {
       version,
       epoch: 0,
@@ -144,82 +189,26 @@ function byTarget(
       ...(tag.url === undefined ? {} : { url: tag.url }),
     },
     fixes: [...fixes],
-    urgency: fixes.length > 0 ? ('security' as const) : ('normal' as const),
-    evidence: describeTarget(candidate, choice.notes, observation),
+    urgency: fixes.length > 0 ? 'security' : 'normal',
+    ...(obstacle ?? bump(version, from, fixes)),
+    evidence: [...describeTarget(candidate, notes, observation), ...(obstacle?.evidence ?? [])],
   };
-  const { name, version: from } = input.recipe.package;
-  if (input.policy.hold.includes(name)) {
-    return { ...common, ...hold('held', `${version} is out, but the configuration holds its updates (policy.hold)`) };
-  }
-  if (update.manual === true) {
-    return { ...common, ...hold('manual', `${version} is out; the recipe says that a person makes the update`) };
-  }
-  const closed = closedByHand(version, input.proposals);
-  if (closed !== undefined) {
-    const because = `${closed.closedBy} closed the pull request for ${version} without merging it (${closed.url})`;
-    return { ...common, ...hold('closed-by-hand', because) };
-  }
-  const until = repeatedUntil(version, input.proposals, input.history, input.now);
-  if (until !== undefined) {
-    const because = `${version} was already updated to within a day and the recipe still says ${from}: not again before ${until}`;
-    return { ...common, ...hold('loop', because), until };
-  }
-  const before = heldForSequence(version, update, input.proposals);
-  if (before !== undefined) {
-    const because = `the recipe asks for one update after the other: ${before.url} (${before.version}) is still open`;
-    return { ...common, ...hold('held', because) };
-  }
+}
+
+function bump(version: string, from: string, fixes: readonly string[]): Outcome {
   if (fixes.length > 0) {
-    return {
-      ...common,
-      action: 'bump',
-      reason: 'fixes-vulnerability',
-      because: `${version} fixes ${fixes.join(', ')}`,
-    };
+    return { action: 'bump', reason: 'fixes-vulnerability', because: `${version} fixes ${fixes.join(', ')}` };
   }
   return {
-    ...common,
     action: 'bump',
     reason: 'newer-release',
     because: `upstream released ${version}; the recipe has ${from}`,
   };
 }
 
-/** Which of the findings a version does not have any more. */
-function fixesOf(input: DecideInput, version: string): readonly string[] {
-  const { recipe, findings, advisories } = input;
-  if (findings.length === 0) return [];
-  if (advisories !== undefined) {
-    const components = componentsOf(recipe);
-    const left = findingsOf({ package: recipe.package.name, version, components }, advisories);
-    const remaining = new Set(left.map(({ advisory }) => advisory));
-    return findings.flatMap(({ advisory }) => (remaining.has(advisory) ? [] : [advisory])).sort();
-  }
-  return findings.flatMap((finding) => (isFixedIn(finding, version) ? [finding.advisory] : [])).sort();
-}
-
-function isFixedIn(finding: Finding, version: string): boolean {
-  return finding.fixedIn.some((fixed) => {
-    const order = compareBounds(version, fixed);
-    return order === 0 || order === 1;
-  });
-}
-
 function kindOf(update: UpdateBlock): string {
   const kinds = ['github', 'git', 'release-monitor', 'oci'] as const;
   return kinds.find((kind) => update[kind] !== undefined) ?? 'none';
-}
-
-function ignore(reason: Decision['reason'], because: string): Outcome {
-  return { action: 'ignore', reason, because };
-}
-
-function hold(reason: Decision['reason'], because: string): Outcome {
-  return { action: 'hold', reason, because };
-}
-
-function current(because: string, evidence: readonly Evidence[]): Outcome {
-  return { action: 'current', reason: 'up-to-date', because, evidence: [...evidence] };
 }
 
 function sourceFailed(failure: WatchFailure): Outcome {

@@ -1,13 +1,38 @@
 import type { Evidence } from '../model/decision.ts';
 import type { Finding } from '../model/finding.ts';
-import type { ReleaseObservation } from '../model/observation.ts';
-import type { Candidate, Rejection, RejectionReason } from './version-rules.ts';
+import type { ReleaseObservation, SourceChoice } from '../model/observation.ts';
+import type { UpdateBlock } from '../model/recipe/recipe.ts';
+import { type Candidate, type Rejection, type RejectionReason, stripsLeadingV } from './version-rules.ts';
 
 const examples = 3;
 
 export function describeObservation(observation: ReleaseObservation): Evidence {
   const { tags, source, observedAt } = observation;
   return { fact: `${source} lists ${tags.length} ${tags.length === 1 ? 'tag' : 'tags'}`, source, at: observedAt };
+}
+
+/** What says that releases are seen there; nothing where the `update:` block itself does. */
+export function describeChoice({ key, chosenBy, address }: SourceChoice): Evidence[] {
+  if (chosenBy === 'update') return [];
+  const why =
+    chosenBy === 'annotation'
+      ? `${key} is watched because the recipe's annotation dev.regrow.source says so`
+      : `${key} is watched because its \`update:\` block names no place and its source is ${address ?? 'from there'}`;
+  return [{ fact: why, source: 'recipe' }];
+}
+
+/** What the recipe says on how tags are read and how often, as far as it is not seen in the tags themselves. */
+export function describeReading(update: UpdateBlock, source: SourceChoice): Evidence[] {
+  const { schedule } = update;
+  const facts: string[] = [];
+  if (stripsLeadingV(update, source))
+    facts.push('a v before the number of a tag is taken off: the recipe names no prefix');
+  if (schedule !== undefined) {
+    facts.push(
+      `the recipe asks to look ${schedule.period}${schedule.reason === undefined ? '' : `: ${schedule.reason}`}`,
+    );
+  }
+  return facts.map((fact) => ({ fact, source: 'recipe' }));
 }
 
 /** What upstream says of the version that is gone to. */
@@ -30,6 +55,7 @@ const words: Readonly<Record<RejectionReason, string>> = {
   ignored: 'left out by an ignore pattern',
   'pre-release': 'left out as pre-releases',
   'invalid-version': 'left out: not apk versions',
+  'other-stream': 'left out: not of the stream that its name is for',
 };
 
 /** One line per rule that left tags out, with the first of them. */

@@ -52,6 +52,8 @@ export const decisionSchema = z.strictObject({
   fixes: z.array(z.string()),
   /** ISO 8601: a hold ends by itself then. */
   until: z.string().optional(),
+  /** A tag that the recipe builds, which upstream moved from one commit to another. */
+  movedTag: z.strictObject({ repository: z.string(), tag: z.string(), commit: z.string(), now: z.string() }).optional(),
 });
 
 export type Evidence = z.infer<typeof evidenceSchema>;

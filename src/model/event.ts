@@ -25,6 +25,8 @@ export const ledgerEventSchema = z.strictObject({
     'finding-closed',
     'recipe-invalid',
     'loop-stopped',
+    'tag-moved',
+    'released',
     'problem',
   ]),
   package: z.string().optional(),

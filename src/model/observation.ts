@@ -6,6 +6,8 @@ export const upstreamTagSchema = z.strictObject({
   tag: z.string(),
   /** The commit that the tag peels to, where the source says it. */
   commit: z.string().optional(),
+  /** The tag object of an annotated tag, where the source says it. */
+  object: z.string().optional(),
   /** ISO 8601, where the source says it. */
   publishedAt: z.string().optional(),
   prerelease: z.boolean().default(false),

@@ -20,6 +20,8 @@ const annotationsSchema = z.strictObject({
   pattern: z.string().min(1).optional(),
   /** The version, or its leading part, that the package stays on. */
   pin: z.string().min(1).optional(),
+  /** `any`: the version in its name does not limit which versions it takes. */
+  stream: z.literal('any', 'write any, or take it out; dev.regrow.pin keeps a package on a version').optional(),
   /** Versions that are never proposed, with spaces or commas between them. */
   ignore: words.optional(),
   /** Updates wait; the text says why. */

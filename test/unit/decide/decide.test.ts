@@ -1,87 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type DecideInput, decide } from '../../../src/decide/decide.ts';
+import type { DecideInput } from '../../../src/decide/decide.ts';
 import { indexAdvisories } from '../../../src/decide/vulnerability.ts';
-import { decisionSchema } from '../../../src/model/decision.ts';
-import type { Finding } from '../../../src/model/finding.ts';
-import type { ReleaseObservation, UpstreamTag, WatchFailure } from '../../../src/model/observation.ts';
 import { osvSchema } from '../../../src/model/osv.ts';
-import { policySchema } from '../../../src/model/policy.ts';
-import type { Proposal } from '../../../src/model/proposal.ts';
-import { parseRecipe, type Recipe } from '../../../src/model/recipe/recipe.ts';
-
-const now = new Date('2026-11-10T12:00:00Z');
-const source = 'github:jqlang/jq/releases';
-
-function recipe(update = 'enabled: true', version = '1.8.1'): Recipe {
-  const lines = `${update}\ngithub:\n  identifier: jqlang/jq\n  strip-prefix: jq-`;
-  const block = lines.split('\n').map((line) => `  ${line}`);
-  const head = ['package:', '  name: jq', `  version: "${version}"`, '  epoch: 2', 'update:'];
-  return parseRecipe('jq.yaml', `${[...head, ...block].join('\n')}\n`).recipe;
-}
-
-const tag = (version: string, hoursAgo?: number): UpstreamTag => ({
-  tag: `jq-${version}`,
-  prerelease: false,
-  ...(hoursAgo === undefined ? {} : { publishedAt: new Date(now.getTime() - hoursAgo * 3_600_000).toISOString() }),
-});
-
-const observation = (...tags: readonly UpstreamTag[]): ReleaseObservation => ({
-  kind: 'release',
-  source,
-  tags: [...tags],
-  observedAt: '2026-11-10T11:00:00Z',
-});
-
-const failure = (at: string): WatchFailure => ({
-  kind: 'failure',
-  source,
-  code: 'upstream.answer-invalid',
-  message: 'the answer is text that is not JSON',
-  observedAt: at,
-});
-
-const finding = (advisory: string, ...fixedIn: readonly string[]): Finding => ({
-  advisory,
-  aliases: [],
-  package: 'jq',
-  version: '1.8.1',
-  component: 'pkg:github/jqlang/jq',
-  fixedIn: [...fixedIn],
-});
-
-const proposal = (version: string, more: Partial<Proposal>): Proposal => ({
-  package: 'jq',
-  version: `${version}-r0`,
-  number: 7,
-  url: 'https://github.com/box/os/pull/7',
-  branch: 'regrow/jq',
-  title: `jq/${version} package update`,
-  state: 'open',
-  head: 'a',
-  base: 'b',
-  changes: [],
-  fixes: [],
-  labels: [],
-  openedAt: '2026-11-10T10:00:00Z',
-  ...more,
-});
-
-const run = (more: Partial<DecideInput> = {}) => {
-  const decision = decide({
-    recipe: recipe(),
-    source: { key: source, chosenBy: 'update' },
-    observation: observation(tag('1.8.2')),
-    findings: [],
-    proposals: [],
-    policy: policySchema.parse({}),
-    history: [],
-    now,
-    ...more,
-  });
-  return decisionSchema.parse(decision);
-};
-
-const policy = (value: object) => policySchema.parse(value);
+import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
+import { failure, finding, observation, policy, proposal, recipe, run, source, tag } from './case.ts';
 
 describe('decide', () => {
   it('goes to the newest release, and says what led to it', () => {
@@ -245,44 +167,6 @@ describe('decide', () => {
     });
   });
 
-  describe('cooldown', () => {
-    const cooling = policy({ cooldownHours: 48 });
-
-    it('waits until the release is old enough', () => {
-      const decision = run({ observation: observation(tag('1.8.2', 8)), policy: cooling });
-      expect(decision).toMatchObject({ action: 'hold', reason: 'cooling-down', until: '2026-11-12T04:00:00.000Z' });
-    });
-
-    it('takes an older release that is', () => {
-      const found = observation(tag('1.8.3', 8), tag('1.8.2', 60));
-      const decision = run({ observation: found, policy: cooling });
-      expect(decision.to?.version).toBe('1.8.2');
-      expect(decision.evidence.map(({ fact }) => fact)).toContain(
-        '1.8.3 is newer and waits until 2026-11-12T04:00:00.000Z',
-      );
-    });
-
-    it('does not wait for a source that gives no dates', () => {
-      expect(run({ policy: cooling })).toMatchObject({ action: 'bump' });
-      const odd = observation({ ...tag('1.8.2'), publishedAt: 'yesterday' });
-      expect(run({ policy: cooling, observation: odd })).toMatchObject({ action: 'bump' });
-    });
-
-    it('is skipped by a release that fixes a vulnerability', () => {
-      const found = observation(tag('1.8.3', 8), tag('1.8.2', 60));
-      const decision = run({ observation: found, policy: cooling, findings: [finding('CVE-2026-1', '1.8.3')] });
-      expect(decision).toMatchObject({ action: 'bump', reason: 'fixes-vulnerability', urgency: 'security' });
-      expect(decision.to?.version).toBe('1.8.3');
-    });
-
-    it('is not skipped when the older release fixes it too', () => {
-      const found = observation(tag('1.8.3', 8), tag('1.8.2', 60));
-      const decision = run({ observation: found, policy: cooling, findings: [finding('CVE-2026-1', '1.8.2')] });
-      expect(decision.to?.version).toBe('1.8.2');
-      expect(decision.fixes).toEqual(['CVE-2026-1']);
-    });
-  });
-
   describe('vulnerabilities', () => {
     it('says which ones the update fixes, and which not', () => {
       const findings = [finding('CVE-2026-2', '1.9'), finding('CVE-2026-1', '1.8.2'), finding('CVE-2026-3')];
@@ -334,24 +218,55 @@ describe('decide', () => {
       expect(run({ proposals: [proposal('1.8.2', {})] })).toMatchObject({ action: 'bump' });
     });
 
-    it('breaks a loop: not twice to one version within a day', () => {
-      const merged = proposal('1.8.2', { state: 'merged', closedAt: '2026-11-10T09:00:00Z' });
-      const decision = run({ proposals: [merged] });
-      expect(decision).toMatchObject({ action: 'hold', reason: 'loop', until: '2026-11-11T09:00:00.000Z' });
-      expect(run({ proposals: [merged], now: new Date('2026-11-11T09:00:00Z') })).toMatchObject({ action: 'bump' });
-      expect(run({ proposals: [{ ...merged, version: '1.8.0-r0' }] })).toMatchObject({ action: 'bump' });
-    });
+    const merged = proposal('1.8.2', { state: 'merged', closedAt: '2026-11-10T09:00:00Z' });
 
-    it('breaks a loop by what the history says, with or without epoch', () => {
-      for (const version of ['1.8.2', '1.8.2-r3']) {
-        expect(run({ history: [{ version, at: '2026-11-10T01:00:00Z' }] })).toMatchObject({ reason: 'loop' });
+    it('breaks a loop: a version that was merged and that main went back from is not proposed again, ever', () => {
+      for (const now of [new Date('2026-11-10T09:01:00Z'), new Date('2028-01-01T00:00:00Z')]) {
+        const decision = run({ proposals: [merged], now });
+        expect(decision).toMatchObject({ action: 'hold', reason: 'loop', to: { version: '1.8.2' } });
+        expect(decision.until).toBeUndefined();
+        expect(decision.because).toBe(
+          'the update to 1.8.2 was merged at 2026-11-10T09:00:00Z (https://github.com/box/os/pull/7), and main is at 1.8.1 again: it is not made a second time',
+        );
       }
-      expect(run({ history: [{ version: '1.8.2', at: '2026-11-08T01:00:00Z' }] })).toMatchObject({ action: 'bump' });
     });
 
-    it('takes a version that regrow itself closed a while ago', () => {
+    it('goes on with another version than the one that was made', () => {
+      expect(run({ proposals: [{ ...merged, version: '1.8.0-r0' }] })).toMatchObject({ action: 'bump' });
+      const newer = observation(tag('1.8.3'), tag('1.8.2'));
+      expect(run({ proposals: [merged], observation: newer }).to?.version).toBe('1.8.3');
+    });
+
+    it('says who went back, where that is known', () => {
+      const lastChange = { commit: 'deadbeefdeadbeefdeadbeef', at: '2026-11-10T10:00:00Z', author: 'Ada' };
+      expect(run({ proposals: [merged], lastChange }).because).toContain(
+        'main is at 1.8.1 again, last changed by Ada in deadbeefdead at 2026-11-10T10:00:00Z',
+      );
+    });
+
+    it('breaks a loop by what the ledger remembers, with or without epoch', () => {
+      for (const version of ['1.8.2', '1.8.2-r3']) {
+        const decision = run({ history: [{ version, at: '2026-11-01T01:00:00Z' }] });
+        expect(decision).toMatchObject({ reason: 'loop' });
+        expect(decision.because).toContain('was proposed at 2026-11-01T01:00:00Z');
+      }
+    });
+
+    it('holds what regrow itself closed, because main had it', () => {
       const closed = proposal('1.8.2', { state: 'closed', openedAt: '2026-11-01T00:00:00Z' });
-      expect(run({ proposals: [closed] })).toMatchObject({ action: 'bump' });
+      expect(run({ proposals: [closed] }).because).toMatch(/was closed at 2026-11-01/);
+    });
+
+    it('goes on when a person released the version, until it ends once more', () => {
+      const released = { version: '1.8.2', at: '2026-11-10T09:30:00Z' };
+      expect(run({ proposals: [merged], released })).toMatchObject({ action: 'bump' });
+      const byHand = proposal('1.8.2', { state: 'closed', closedBy: 'ada', closedAt: '2026-11-10T09:00:00Z' });
+      expect(run({ proposals: [byHand], released })).toMatchObject({ action: 'bump' });
+      expect(run({ proposals: [merged], released: { ...released, version: '1.8.1' } })).toMatchObject({
+        reason: 'loop',
+      });
+      const again = { ...merged, closedAt: '2026-11-10T10:00:00Z' };
+      expect(run({ proposals: [merged, again], released })).toMatchObject({ reason: 'loop' });
     });
 
     it('takes the next version after one that was closed by hand', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { indexAdvisories } from '../../../src/decide/vulnerability.ts';
+import { policySchema } from '../../../src/model/policy.ts';
 import type { Proposal } from '../../../src/model/proposal.ts';
 import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
 import { openBook } from '../../../src/roles/conductor/book.ts';
@@ -19,7 +20,7 @@ const recipe = parseRecipe(
 test('a version that a person closed long ago, which the forge no longer tells of, is still left alone', async () => {
   const clock = createManualClock(at);
   const book = await openBook(createMemoryLedger(), clock);
-  const settings = { policy: { ignore: [], hold: [], pin: {}, cooldownHours: 0 } };
+  const settings = { policy: policySchema.parse({}) };
   const decide = createDecider({ book, clock, settings } as unknown as ConductorContext);
   const see = (tag: string) =>
     book.put('observation', `release/${source}`, {
