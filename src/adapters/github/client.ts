@@ -13,6 +13,8 @@ export interface GitHubClientOptions {
   readonly throttle?: boolean;
   /** How often a request that the server failed is tried again, with a growing pause. Default 2. */
   readonly retries?: number;
+  /** Milliseconds that an answer may take. Default 60 000. */
+  readonly timeout?: number;
   readonly warn?: (message: string) => void;
 }
 
@@ -28,7 +30,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
     ...(options.baseUrl === undefined ? {} : { baseUrl: options.baseUrl.replace(/\/+$/, '') }),
     ...(options.token === undefined ? {} : { auth: options.token }),
     log: { debug: () => {}, info: () => {}, warn, error: warn },
-    request: { fetch: fetchWithin(requestTimeout) },
+    request: { fetch: fetchWithin(options.timeout ?? requestTimeout) },
     retry: { doNotRetry: [304, 400, 401, 403, 404, 405, 409, 410, 422, 429, 451], retries: options.retries ?? 2 },
     throttle: {
       enabled: options.throttle ?? true,

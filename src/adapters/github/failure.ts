@@ -1,5 +1,5 @@
 import { RequestError } from 'octokit';
-import type { ZodType, z } from 'zod';
+import { type ZodType, z } from 'zod';
 import { RegrowError } from '../../errors.ts';
 
 /** The status of a failed request; undefined where there was no answer. */
@@ -22,7 +22,7 @@ export function gitHubFailure(doing: string, thrown: unknown, signal?: AbortSign
       remedy: 'it is tried again by itself; see the status page of the server',
     });
   }
-  if (status === 429 || (status === 403 && isLimit(headers))) {
+  if (thrown instanceof RequestError && isLimitRefusal(thrown)) {
     const retryAfter = secondsUntil(headers);
     return new RegrowError('upstream.rate-limited', `could not ${doing}: the rate limit is used up`, {
       ...options,
@@ -47,8 +47,19 @@ export function gitHubFailure(doing: string, thrown: unknown, signal?: AbortSign
   return new RegrowError('forge.refused', `could not ${doing}: ${said}`, options);
 }
 
-function isLimit(headers: Readonly<Record<string, unknown>>): boolean {
-  return headers['x-ratelimit-remaining'] === '0' || headers['retry-after'] !== undefined;
+/** Where GitHub's documentation of a refusal is when it is for asking too much; headers may say nothing then. */
+const limitDocumentation = z.object({ documentation_url: z.string().regex(/rate-?limit/) });
+
+/** Whether something was refused because too much was asked, be it the hourly limit or a secondary one. */
+export function isLimitRefusal({ status, response }: RequestError): boolean {
+  if (status === 429) return true;
+  if (status !== 403 || response === undefined) return false;
+  const { headers, data } = response;
+  return (
+    headers['x-ratelimit-remaining'] === '0' ||
+    headers['retry-after'] !== undefined ||
+    limitDocumentation.safeParse(data).success
+  );
 }
 
 function secondsUntil(headers: Readonly<Record<string, unknown>>): number | undefined {

@@ -1,42 +1,87 @@
-import { RegrowError } from '../../errors.ts';
 import type { Recipe } from '../../model/recipe/recipe.ts';
-import type { ReleaseSource } from '../source.ts';
+import type { Releases } from '../../ports/releases.ts';
+import { failureOf, rethrowUnlessAboutSource } from '../failure.ts';
+import type { ListOutcome } from '../github/agenda.ts';
+import { askRepositories } from '../github/pass.ts';
+import { keyOf, placeOf } from '../github/place.ts';
+import { answerOf, type SourceAnswer } from '../observe.ts';
+import type { PollAnswer, PollRequest, ReleaseSource, WatchPorts } from '../source.ts';
 
-const keyForm = /^github:([\w.-]+)\/([\w.-]+)\/(releases|tags)$/;
-
-/** `update.github`: releases, or tags with `use-tag`. Keys: `github:OWNER/REPO/releases`, `github:OWNER/REPO/tags`. */
+/**
+ * `update.github`: releases, or tags with `use-tag`. Keys: `github:OWNER/REPO/releases`, `github:OWNER/REPO/tags`. Many are one
+ * question where GitHub takes such, which it does with a token.
+ */
 export const githubSource: ReleaseSource = {
   kind: 'github',
 
   key(recipe: Recipe) {
     const github = recipe.update?.github;
-    if (github === undefined) return undefined;
-    const key = `github:${github.identifier}/${github['use-tag'] === true ? 'tags' : 'releases'}`;
-    return keyForm.test(key) ? key : undefined;
+    return github && keyOf(github.identifier, github['use-tag'] === true ? 'tags' : 'releases');
   },
 
   annotated(identifier) {
-    return /^[\w.-]+\/[\w.-]+$/.test(identifier) ? `github:${identifier}/tags` : undefined;
+    return keyOf(identifier, 'tags');
   },
 
-  async poll({ source, cursor, signal }, { releases, clock }) {
-    const [, owner, repository, list] = keyForm.exec(source) ?? [];
-    if (owner === undefined || repository === undefined || list === undefined) {
-      throw new RegrowError('internal', `${source} is not a key of GitHub releases or tags`);
+  async poll(request, ports) {
+    const { repositories } = ports.releases;
+    if (repositories === undefined) return pollPages(request, ports, ports.releases);
+    let answer: SourceAnswer | undefined;
+    await askRepositories([request], repositories, request.signal, async (_, outcome) => {
+      answer = answerOfList(request, ports, outcome);
+    });
+    return answer ?? { kind: 'unchanged' };
+  },
+
+  async pollMany(requests, ports, tell) {
+    const { repositories } = ports.releases;
+    const tellFailure = (request: PollRequest, thrown: unknown): Promise<void> =>
+      tell(request, { kind: 'failed', failure: failureOf(request.source, thrown, ports.clock.now()) });
+    if (repositories === undefined) {
+      for (const request of requests) await tell(request, await pollAlone(request, ports));
+      return;
     }
-    const query = {
-      owner,
-      repository,
-      ...(cursor === undefined ? {} : { cursor }),
-      ...(signal === undefined ? {} : { signal }),
-    };
-    const answer = list === 'tags' ? await releases.tags(query) : await releases.releases(query);
-    if (answer.kind === 'unchanged') return answer;
-    const observedAt = clock.now().toISOString();
-    return {
-      kind: 'observed',
-      observation: { kind: 'release', source, tags: [...answer.tags], observedAt },
-      cursor: answer.cursor,
-    };
+    const known: PollRequest[] = [];
+    for (const request of requests) {
+      try {
+        placeOf(request.source);
+        known.push(request);
+      } catch (thrown) {
+        await tellFailure(request, thrown);
+      }
+    }
+    const signal = requests.find((request) => request.signal !== undefined)?.signal;
+    await askRepositories(known, repositories, signal, async (request, outcome) => {
+      if (outcome.kind === 'failed') await tellFailure(request, outcome.error);
+      else await tell(request, answerOfList(request, ports, outcome));
+    });
   },
 };
+
+/** Throws the failure of the list. */
+function answerOfList(request: PollRequest, ports: WatchPorts, outcome: ListOutcome): SourceAnswer {
+  if (outcome.kind === 'failed') throw outcome.error;
+  return answerOf(request, ports, outcome);
+}
+
+async function pollAlone(request: PollRequest, ports: WatchPorts): Promise<PollAnswer> {
+  try {
+    return await pollPages(request, ports, ports.releases);
+  } catch (thrown) {
+    rethrowUnlessAboutSource(thrown);
+    return { kind: 'failed', failure: failureOf(request.source, thrown, ports.clock.now()) };
+  }
+}
+
+/** By conditional requests: what GitHub takes from anyone. */
+async function pollPages(request: PollRequest, ports: WatchPorts, releases: Releases): Promise<SourceAnswer> {
+  const { source, cursor, signal } = request;
+  const { list, owner, repository } = placeOf(source);
+  const answer = await releases[list]({
+    owner,
+    repository,
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return answer.kind === 'unchanged' ? answer : answerOf(request, ports, { tags: answer.tags, etag: answer.cursor });
+}
