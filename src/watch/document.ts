@@ -33,7 +33,7 @@ export async function fetchDocument(http: Http, query: DocumentQuery): Promise<U
   return documentFrom(query, await sendQuery(http, query));
 }
 
-/** The bare answer, for who has something to say to other statuses. */
+/** The bare answer, for who has something to say to other statuses. Of another host than the one that was asked there is none. */
 export function sendQuery(
   http: Http,
   { url, accept, headers, etag, limit, signal }: DocumentQuery,
@@ -41,6 +41,7 @@ export function sendQuery(
   return http.request({
     url,
     headers: { ...(accept === undefined ? {} : { accept }), ...headers },
+    redirects: 'same-host',
     ...(etag === undefined ? {} : { etag }),
     ...(limit === undefined ? {} : { limit }),
     ...(signal === undefined ? {} : { signal }),

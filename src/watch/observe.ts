@@ -52,14 +52,14 @@ function etagOf(cursor: string | undefined): string | undefined {
 const longest = 256;
 
 /**
- * Each tag once, without those that nobody can read or write: empty, too long, with control or direction characters or half a
- * character. Tags in any script stay.
+ * Each tag once, without those that nobody can read or write: empty, too long, with control or direction characters, or with what
+ * is no character at all. Tags in any script stay.
  */
 export function readableTags(tags: readonly UpstreamTag[]): UpstreamTag[] {
   const byName = new Map<string, UpstreamTag>();
   for (const tag of tags) {
     const { length } = tag.tag;
-    if (length === 0 || length > longest || /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(tag.tag)) continue;
+    if (length === 0 || length > longest || /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\ufffd]/u.test(tag.tag)) continue;
     if (!byName.has(tag.tag)) byName.set(tag.tag, tag);
   }
   return [...byName.values()];

@@ -67,5 +67,16 @@ async function pollKind(
   tell: TellAnswer,
 ): Promise<void> {
   if (source?.pollMany !== undefined) return source.pollMany(requests, ports, tell);
-  for (const request of requests) await tell(request, await pollSource(request, ports));
+  let limited: RegrowError | undefined;
+  for (const request of requests) {
+    try {
+      await tell(request, await pollSource(request, ports));
+    } catch (thrown) {
+      const error = toRegrowError(thrown);
+      if (error.code !== 'upstream.rate-limited') throw thrown;
+      // The sources of one kind are on many hosts.
+      if (limited === undefined || (error.retryAfter ?? 0) > (limited.retryAfter ?? 0)) limited = error;
+    }
+  }
+  if (limited !== undefined) throw limited;
 }

@@ -1,14 +1,15 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createExec } from '../../src/adapters/exec.ts';
 import { createGit } from '../../src/adapters/git.ts';
-import { createHttp } from '../../src/adapters/http.ts';
+import type { ErrorCode } from '../../src/errors.ts';
 import type { UpstreamTag } from '../../src/model/observation.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Releases } from '../../src/ports/releases.ts';
 import { pollSource } from '../../src/watch/poll.ts';
 import type { PollAnswer, ReleaseSource, WatchPorts } from '../../src/watch/source.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
-import { type Recorded, startUpstreamServer, type UpstreamServer } from './upstream-server.ts';
+import { createLoopbackHttp } from '../support/loopback-http.ts';
+import { type Recorded, type RecordedAnswer, startUpstreamServer, type UpstreamServer } from './upstream-server.ts';
 
 /** How a kind of source is held to the contract. */
 export interface SourceDescription {
@@ -29,6 +30,8 @@ export interface SourceDescription {
   readonly odd?: readonly string[];
   /** Malformed answers that this format cannot tell from good ones. */
   readonly tolerates?: readonly MalformedName[];
+  /** Codes of malformed answers; default upstream.answer-invalid. */
+  readonly codes?: Partial<Record<MalformedName, ErrorCode>>;
   /** Identifiers behind `KIND:` in an annotation, and their keys; undefined for what cannot be one. */
   readonly annotated: Readonly<Record<string, string | undefined>>;
   /** Addresses that a source is downloaded from, and the keys that they say beyond doubt. */
@@ -56,8 +59,6 @@ const many = 20_000;
 const patience = 10_000;
 const now = '2026-11-25T12:00:00.000Z';
 
-const loopback = { userAgent: 'regrow-test', allowPrivate: ['127.0.0.1', 'localhost'] };
-
 const noReleases: Releases = {
   releases: () => Promise.reject(new Error('this source asks no code host')),
   tags: () => Promise.reject(new Error('this source asks no code host')),
@@ -67,6 +68,8 @@ const noReleases: Releases = {
 export function describeSource(description: SourceDescription): void {
   const { source, key, document, recorded } = description;
   const versionOf = description.version ?? ((n: number) => `1.0.${n}`);
+  /** Empty where the git program asks. */
+  const overHttp = description.throughGit === true ? [] : ['HTTP'];
   let upstream: UpstreamServer;
   let elsewhere: UpstreamServer;
   let timeout: number;
@@ -80,7 +83,7 @@ export function describeSource(description: SourceDescription): void {
   const poll = (cursor?: string, signal?: AbortSignal): Promise<PollAnswer> => {
     const ports: WatchPorts = {
       releases: noReleases,
-      http: redirected(createHttp(loopback), upstream.base, () => timeout),
+      http: redirected(createLoopbackHttp({ allowPrivate: ['127.0.0.1', 'localhost'] }), upstream.base, () => timeout),
       git: createGit({ exec: createExec(), rewrite: [{ from: 'https://', to: upstream.base }], timeout }),
       clock: createManualClock(now),
     };
@@ -139,20 +142,24 @@ export function describeSource(description: SourceDescription): void {
     expect(observation.tags.map(({ tag }) => tag).toSorted()).toEqual(kept.toSorted());
   });
 
-  const body = bodyOf(recorded[document]);
+  const good = answerOf(recorded[document]);
+  const json = 'application/json';
+  const type = good.headers?.['content-type'] ?? json;
+  const whole = Buffer.from(good.body ?? '');
   const malformed: Readonly<Record<MalformedName, { readonly type: string; readonly body: string | Uint8Array }>> = {
     html: { type: 'text/html; charset=utf-8', body: '<!DOCTYPE html>\n<html><body>Please log in</body></html>' },
-    'html as the right type': { type: 'application/json', body: '<html><body>502</body></html>' },
-    'another shape': { type: 'application/json', body: '{"message":"this has moved","ok":false}' },
-    'a list of numbers': { type: 'application/json', body: '[1,2,[3]]' },
-    truncated: { type: 'application/json', body: body.subarray(0, Math.floor(body.length / 2)) },
-    empty: { type: 'application/json', body: '' },
+    'html as the right type': { type, body: '<html><body>502</body></html>' },
+    'another shape': { type: json, body: '{"message":"this has moved","ok":false}' },
+    'a list of numbers': { type: json, body: '[1,2,[3]]' },
+    truncated: { type, body: whole.subarray(0, Math.floor(whole.length / 2)) },
+    empty: { type, body: '' },
   };
-  for (const [name, answer] of Object.entries(malformed)) {
-    if (description.tolerates?.includes(name as MalformedName) === true) continue;
+  for (const name of Object.keys(malformed) as MalformedName[]) {
+    if (description.tolerates?.includes(name) === true) continue;
     it(`is one failure where the answer is malformed: ${name}`, async () => {
+      const answer = malformed[name];
       upstream.answer({ ...recorded, [document]: { headers: { 'content-type': answer.type }, body: answer.body } });
-      expect(await failureCode()).toBe('upstream.answer-invalid');
+      expect(await failureCode()).toBe(description.codes?.[name] ?? 'upstream.answer-invalid');
     });
   }
 
@@ -166,11 +173,15 @@ export function describeSource(description: SourceDescription): void {
     expect(await failureCode()).toBe(code);
   });
 
-  it.each([429, 503])('leaves a host alone that says so with status %i', async (status) => {
-    upstream.answer({ ...recorded, [document]: { status, headers: { 'retry-after': '120' }, body: 'slow down' } });
-    const said = description.throughGit === true ? {} : { retryAfter: 120 };
-    await expect(poll()).rejects.toMatchObject({ code: 'upstream.rate-limited', ...said });
-  });
+  // Of a 503, git does not say whether it came with a time to wait.
+  it.each(description.throughGit === true ? [429] : [429, 503])(
+    'leaves a host alone that says so with status %i',
+    async (status) => {
+      upstream.answer({ ...recorded, [document]: { status, headers: { 'retry-after': '120' }, body: 'slow down' } });
+      const said = description.throughGit === true ? {} : { retryAfter: 120 };
+      await expect(poll()).rejects.toMatchObject({ code: 'upstream.rate-limited', ...said });
+    },
+  );
 
   it('gives up on a server that does not end', async () => {
     timeout = 300;
@@ -186,17 +197,18 @@ export function describeSource(description: SourceDescription): void {
     await expect(poll(undefined, stop.signal)).rejects.toMatchObject({ code: 'aborted' });
   });
 
-  it('takes no credentials to another host', async () => {
+  // The git program follows; it has no credentials to give away.
+  it.each(overHttp)('takes the word of no other host, over %s', async () => {
     elsewhere.answer(recorded);
     const there = elsewhere.base.replace('127.0.0.1', 'localhost');
     upstream.behave((url, _, response) => {
       response.writeHead(302, { location: there + url.slice('https://'.length) }).end();
     });
-    await poll();
-    for (const { headers } of elsewhere.requests) expect(headers.authorization ?? headers.cookie).toBeUndefined();
+    expect(await failureCode()).toBe('upstream.redirect-refused');
+    expect(elsewhere.requests).toEqual([]);
   });
 
-  it.skipIf(description.throughGit)('reads no body that is over the limit', async () => {
+  it.each(overHttp)('reads no body that is over the limit, over %s', async () => {
     upstream.behave((_, __, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': 2 ** 40 }).write('{');
     });
@@ -231,7 +243,7 @@ function redirected(http: Http, base: string, timeout: () => number): Http {
   };
 }
 
-function bodyOf(answer: Recorded[string] | undefined): Uint8Array {
+function answerOf(answer: Recorded[string] | undefined): RecordedAnswer {
   const given = typeof answer === 'function' ? answer({ authorization: 'Bearer any' }) : (answer ?? '');
-  return Buffer.from((typeof given === 'string' ? given : given.body) ?? '');
+  return typeof given === 'string' ? { body: given } : given;
 }

@@ -27,7 +27,7 @@ describe('the source of a recipe', () => {
 
   it('is nothing where no kind fits', () => {
     expect(sourceOf(recipe(''))).toBeUndefined();
-    expect(sourceOf(recipe('update:\n  enabled: true\n  release-monitor:\n    identifier: "5"\n'))).toBeUndefined();
+    expect(sourceOf(recipe('update:\n  enabled: true\n  release-monitor:\n    identifier: five\n'))).toBeUndefined();
     expect(sourceOf(recipe('update:\n  enabled: true\n  github:\n    identifier: no-slash\n'))).toBeUndefined();
   });
 });
