@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Dispatcher } from 'undici';
+import { z } from 'zod';
 import { RegrowError, toRegrowError } from '../errors.ts';
 import type { FetchedSource, Sources } from '../ports/sources.ts';
 import { createDispatcher } from './network/dispatcher.ts';
@@ -25,9 +26,17 @@ export interface SourcesOptions {
 
 type Expected = Parameters<Sources['fetch']>[1];
 
+/** What an address answered with, when nobody knew the hash: the same entity tag again is the same file, and is not sent again. */
+const knownAnswerSchema = z.object({ url: z.string(), etag: z.string(), sha256: z.string() });
+
+interface KnownAnswer {
+  readonly etag: string;
+  readonly file: FetchedSource;
+}
+
 /**
- * Downloads of recipe sources, kept by content: a file is only ever in the cache under the hash that it has. A redirect may go to
- * another host, as those of content delivery networks do, but not to a private address. Throws config.invalid.
+ * Downloads of recipe sources, kept by content: a file is only ever in the cache under the hash that it has. Where no hash is
+ * expected the server is asked whether it still has what it answered with before. A redirect may go to another host, as those of content delivery networks do, but not to a private address. Throws config.invalid.
  */
 export function createSources(options: SourcesOptions): Sources {
   const { allowPrivate = [], rewrite = [] } = options;
@@ -39,7 +48,8 @@ export function createSources(options: SourcesOptions): Sources {
       const timeout = AbortSignal.timeout(options.timeout ?? 10 * 60_000);
       const ends = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
       try {
-        return await download({ ...options, dispatcher }, url, expected, ends);
+        const known = await knownAnswer(options.directory, url, expected);
+        return await download({ ...options, dispatcher, known }, url, expected, ends);
       } catch (error) {
         throw explain(error, url, signal, timeout);
       }
@@ -63,6 +73,35 @@ function cachePath(directory: string, hash: Expected): string {
   return join(directory, `${kind}-${value.toLowerCase().replaceAll(/[^0-9a-f]/g, '')}`);
 }
 
+async function knownAnswer(directory: string, url: string, expected: Expected): Promise<KnownAnswer | undefined> {
+  if (expected.sha256 !== undefined || expected.sha512 !== undefined) return undefined;
+  const text = await readFile(answerPath(directory, url), 'utf8').catch(() => undefined);
+  const parsed = text === undefined ? undefined : knownAnswerSchema.safeParse(parseJson(text)).data;
+  if (parsed?.url !== url) return undefined;
+  const file = await fromCache(directory, { sha256: parsed.sha256 });
+  return file === undefined ? undefined : { etag: parsed.etag, file };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function answerPath(directory: string, url: string): string {
+  return join(directory, 'answers', `${createHash('sha256').update(url).digest('hex')}.json`);
+}
+
+async function rememberAnswer(directory: string, url: string, etag: string, sha256: string): Promise<void> {
+  const path = answerPath(directory, url);
+  await mkdir(join(directory, 'answers'), { recursive: true });
+  const temporary = `${path}.${randomUUID()}`;
+  await writeFile(temporary, JSON.stringify({ url, etag, sha256 }));
+  await rename(temporary, path);
+}
+
 async function hashFile(path: string): Promise<FetchedSource> {
   const sha256 = createHash('sha256');
   const sha512 = createHash('sha512');
@@ -77,13 +116,14 @@ async function hashFile(path: string): Promise<FetchedSource> {
 }
 
 async function download(
-  options: SourcesOptions & { readonly dispatcher: Dispatcher },
+  options: SourcesOptions & { readonly dispatcher: Dispatcher; readonly known: KnownAnswer | undefined },
   url: string,
   expected: Expected,
   signal: AbortSignal,
 ): Promise<FetchedSource> {
   const limit = options.limit ?? 2 * 1024 ** 3;
-  const { body, headers } = await answerOf(options, url, signal);
+  const { body, headers, statusCode } = await answerOf(options, url, signal);
+  if (statusCode === 304 && options.known !== undefined) return options.known.file;
   if (Number(headers['content-length'] ?? 0) > limit) {
     await body.dump({ limit: 0 });
     throw tooLarge(url, limit);
@@ -117,15 +157,20 @@ async function download(
     const named = expected.sha256 === undefined && expected.sha512 !== undefined ? expected : { sha256: found.sha256 };
     const path = cachePath(options.directory, named);
     await rename(temporary, path);
+    if (typeof headers['etag'] === 'string')
+      await rememberAnswer(options.directory, url, headers['etag'], found.sha256);
     return { path, ...found };
   } finally {
     await rm(temporary, { force: true });
   }
 }
 
-/** An answer with the file itself: its bytes are what the recipe pins, so they are asked for, and taken, as they are. */
+/**
+ * An answer with the file itself: its bytes are what the recipe pins, so they are asked for, and taken, as they are. Status 304
+ * where the file is known and still the same.
+ */
 async function answerOf(
-  { dispatcher, rewrite }: Parameters<typeof download>[0],
+  { dispatcher, rewrite, known }: Parameters<typeof download>[0],
   url: string,
   signal: AbortSignal,
 ): Promise<Dispatcher.ResponseData> {
@@ -134,10 +179,15 @@ async function answerOf(
       remedy: 'correct the URI in the recipe',
     });
   }
-  const headers = { 'user-agent': 'regrow', 'accept-encoding': 'identity' };
+  const headers = {
+    'user-agent': 'regrow',
+    'accept-encoding': 'identity',
+    ...(known === undefined ? {} : { 'if-none-match': known.etag }),
+  };
   const answer = await follow(dispatcher, { url, headers, signal, rewrite });
   if (answer.statusCode === 200) return answer;
   await answer.body.dump({ limit: 16_384, signal });
+  if (answer.statusCode === 304 && known !== undefined) return answer;
   throw statusError(url, answer.statusCode);
 }
 

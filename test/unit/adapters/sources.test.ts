@@ -23,6 +23,10 @@ beforeAll(async () => {
     switch (request.url) {
       case '/jq.tar.gz':
         return response.end(body);
+      case '/tagged.tar.gz': {
+        const fresh = request.headers['if-none-match'] !== '"one"';
+        return response.writeHead(fresh ? 200 : 304, { etag: '"one"' }).end(fresh ? body : undefined);
+      }
       case '/moved':
         return response.writeHead(302, { location: 'https://mirror.example.org/jq.tar.gz' }).end();
       case '/inward':
@@ -66,6 +70,22 @@ describe('sources', () => {
     expect(await sources.fetch(`${base}/jq.tar.gz`, { sha256 })).toEqual(file);
     expect(requests).toEqual(['/jq.tar.gz']);
     expect((await sources.fetch(`${base}/jq.tar.gz`, { sha512: sha512.toUpperCase() })).sha512).toBe(sha512);
+  });
+
+  test('without a hash the server is asked whether the file is the same; what rotted is fetched again', async () => {
+    const sources = createSources({ allowPrivate: loopback, directory });
+    const file = await sources.fetch(`${base}/tagged.tar.gz`, {});
+    rmSync(file.path);
+    const again = await sources.fetch(`${base}/tagged.tar.gz`, {});
+    expect(readFileSync(again.path)).toEqual(body);
+    // Not sent again: the server would not have answered with a body.
+    expect(await sources.fetch(`${base}/tagged.tar.gz`, {})).toEqual(file);
+    writeFileSync(join(directory, 'answers', readdirSync(join(directory, 'answers'))[0] ?? ''), 'rotten');
+    expect(await sources.fetch(`${base}/tagged.tar.gz`, {})).toEqual(file);
+    expect(requests).toHaveLength(4);
+    // Where the recipe says the hash, the file itself is enough.
+    expect(await sources.fetch(`${base}/tagged.tar.gz`, { sha256 })).toEqual(file);
+    expect(requests).toHaveLength(4);
   });
 
   test('a file of the cache that rotted is fetched again', async () => {
