@@ -14,6 +14,7 @@ import { createRepositoryView } from '../report/repository.ts';
 import { statePaths } from '../roles/parts.ts';
 import { type Check, fail, ok, warn } from './doctor-check.ts';
 import { findProgram } from './machine-checks.ts';
+import { checkWatchTokens } from './watch-token-check.ts';
 
 export interface ServiceCheckOptions {
   readonly config: Config;
@@ -30,13 +31,7 @@ export async function checkServices(options: ServiceCheckOptions): Promise<reado
   return [
     await checkRedis(options),
     await (config.forge.kind === 'git' ? checkBareForge(options) : checkGitHub(options)),
-    secrets.watchToken === undefined
-      ? warn(
-          'watch token',
-          'there is none: GitHub answers 60 questions an hour',
-          'set REGROW_WATCH_TOKEN to a token that may only read',
-        )
-      : ok('watch token', 'is set'),
+    await checkWatchTokens(config, secrets),
     await checkObjects(config),
   ];
 }

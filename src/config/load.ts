@@ -182,6 +182,6 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
 export function secretValues(secrets: Secrets): string[] {
   const { redisUrl, ...tokens } = secrets;
   const password = redisUrl !== undefined && URL.canParse(redisUrl) ? new URL(redisUrl).password : '';
-  const values = [...Object.values(tokens), password, decodeURIComponent(password)];
+  const values = [...Object.values(tokens).flat(), password, decodeURIComponent(password)];
   return [...new Set(values.filter((value) => value !== ''))];
 }

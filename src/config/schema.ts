@@ -130,8 +130,16 @@ export const configSchema = z.strictObject({
         ),
       githubBaseUrl: url.optional().describe('The API that upstreams on GitHub are asked at. Default: github.com'),
       concurrency: count.max(64).default(4).describe('How many batches of upstreams a poller asks at the same time'),
+      quotaShare: z
+        .number()
+        .gt(0)
+        .max(1)
+        .default(0.5)
+        .describe(
+          'Part of what GitHub allows each token that is spent on upstreams which nobody waits for, 0 to 1; the rest is for those that somebody does',
+        ),
       tokenFile: tokenFile.describe(
-        'File that holds a token that may only read, for asking upstreams on GitHub: 60 questions an hour without one',
+        'File that holds tokens that may only read, for asking upstreams on GitHub: one, or several with spaces, commas or line ends between them. Without one GitHub answers 60 questions an hour',
       ),
     })
     .prefault({}),

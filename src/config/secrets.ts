@@ -7,8 +7,8 @@ import type { Config } from './schema.ts';
 export interface Secrets {
   /** Writes to the forge: the conductor's alone. */
   readonly forgeToken?: string;
-  /** Reads upstreams: the poller's. */
-  readonly watchToken?: string;
+  /** Read upstreams, any of them: the poller's. */
+  readonly watchTokens?: readonly string[];
   /** Lets callers of the api ask for work. */
   readonly apiToken?: string;
   /** What GitHub signs its webhooks with: the api's. */
@@ -50,7 +50,7 @@ function secret(environment: Environment, name: string, option: string, file: st
 /** The variables that are read, for the documentation; the last is the role that may hold the secret. */
 export const secretVariables = [
   ['REGROW_FORGE_TOKEN', 'forge.tokenFile', 'the token for the forge', 'conductor'],
-  ['REGROW_WATCH_TOKEN', 'watch.tokenFile', 'a token that may only read, for asking upstreams on GitHub', 'poller'],
+  ['REGROW_WATCH_TOKEN', 'watch.tokenFile', 'tokens that may only read, for asking upstreams on GitHub', 'poller'],
   ['REGROW_API_TOKEN', 'api.tokenFile', 'the token that asking for work over the api takes', 'api'],
   ['REGROW_WEBHOOK_SECRET', 'api.webhookSecretFile', 'the secret that GitHub signs webhooks with', 'api'],
   ['REGROW_REDIS_URL', 'redis.url', 'where Redis is, with its password', 'all'],
@@ -75,13 +75,15 @@ export function readSecrets(config: Config, { environment, cwd, roles }: SecretO
       ? secret(environment, name, option, file, cwd)
       : undefined;
   const forgeToken = read(forge, config.forge.tokenFile);
-  const watchToken = read(watch, config.watch.tokenFile);
+  const watchTokens = read(watch, config.watch.tokenFile)
+    ?.split(/[\s,]+/)
+    .filter((token) => token !== '');
   const apiToken = read(api, config.api.tokenFile);
   const webhookSecret = read(webhook, config.api.webhookSecretFile);
   const redisUrl = read(redis);
   return {
     ...(forgeToken === undefined ? {} : { forgeToken }),
-    ...(watchToken === undefined ? {} : { watchToken }),
+    ...(watchTokens === undefined ? {} : { watchTokens: [...new Set(watchTokens)] }),
     ...(apiToken === undefined ? {} : { apiToken }),
     ...(webhookSecret === undefined ? {} : { webhookSecret }),
     ...(redisUrl === undefined ? {} : { redisUrl }),

@@ -7,6 +7,7 @@ import { createGitForge } from '../adapters/git-forge/git-forge.ts';
 import { createGitHubClient } from '../adapters/github/client.ts';
 import { createGitHubForge } from '../adapters/github/forge.ts';
 import { createGitHubReleases } from '../adapters/github/releases.ts';
+import { createGitHubRepositories } from '../adapters/github/repositories.ts';
 import { createHttp } from '../adapters/http.ts';
 import { hostsOf } from '../adapters/network/guard.ts';
 import { createPace } from '../adapters/network/pace.ts';
@@ -19,6 +20,7 @@ import type { Config } from '../config/schema.ts';
 import type { Secrets } from '../config/secrets.ts';
 import type { RedisAddress } from '../jobs/connection.ts';
 import { createQueues, type Queues } from '../jobs/queues.ts';
+import { createQuotaStore } from '../jobs/quota-store.ts';
 import type { Logger } from '../log.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Exec } from '../ports/exec.ts';
@@ -26,6 +28,8 @@ import type { Forge } from '../ports/forge.ts';
 import type { Git, RecipeRepository } from '../ports/git.ts';
 import type { Http } from '../ports/http.ts';
 import type { Objects } from '../ports/objects.ts';
+import type { QuotaStore } from '../ports/quota.ts';
+import type { Releases } from '../ports/releases.ts';
 import type { Sources } from '../ports/sources.ts';
 import type { WatchPorts } from '../watch/source.ts';
 
@@ -49,6 +53,7 @@ export interface SharedParts {
   readonly paths: ReturnType<typeof statePaths>;
   readonly redis: RedisAddress;
   readonly queues: Queues;
+  readonly quota: QuotaStore;
   readonly objects: Objects;
   readonly exec: Exec;
   readonly git: Git;
@@ -79,6 +84,7 @@ export async function openParts(options: PartsOptions): Promise<SharedParts> {
   const server = url === undefined ? await startRedisServer({ directory: paths.redis, log }) : undefined;
   const redis = server === undefined ? addressOf(url ?? '') : { socket: server.socket };
   const queues = createQueues({ redis, prefix: config.redis.prefix, targets: config.targets, log, clock });
+  const quota = createQuotaStore({ redis, prefix: config.redis.prefix, log });
   const exec = createExec();
   const { rewrite } = config.sources;
   const objects = await createFsObjects(paths.objects);
@@ -87,6 +93,7 @@ export async function openParts(options: PartsOptions): Promise<SharedParts> {
     paths,
     redis,
     queues,
+    quota,
     objects: options.wrapObjects === undefined ? objects : options.wrapObjects(objects),
     exec,
     git: createGit({ exec, rewrite }),
@@ -101,6 +108,7 @@ export async function openParts(options: PartsOptions): Promise<SharedParts> {
     pipelines: await readPipelineDirectory(),
     async close() {
       await queues.close();
+      await quota.close();
       await server?.stop();
     },
   };
@@ -110,16 +118,29 @@ function addressOf(url: string): RedisAddress {
   return url.startsWith('unix://') ? { socket: url.slice('unix://'.length) } : { url };
 }
 
-/** The doors of a poller, with its read-only token. */
+/** The doors of a poller, with its read-only tokens. */
 export function openWatchPorts(parts: SharedParts, secrets: Secrets): WatchPorts {
-  const { config, git, clock, log } = parts;
-  const client = createGitHubClient({
+  const { config, git, clock } = parts;
+  return { releases: openReleases(parts, secrets.watchTokens ?? []), http: openHttp(config), git, clock };
+}
+
+/** Many repositories at once where there are tokens, since GraphQL is not for nobody; else one at a time. */
+function openReleases({ config, clock, log, quota }: SharedParts, tokens: readonly string[]): Releases {
+  const { githubBaseUrl: baseUrl, quotaShare: share } = config.watch;
+  const [token] = tokens;
+  const common = {
     userAgent,
-    ...(config.watch.githubBaseUrl === undefined ? {} : { baseUrl: config.watch.githubBaseUrl, throttle: false }),
-    ...(secrets.watchToken === undefined ? {} : { token: secrets.watchToken }),
-    warn: (message) => log.warn({ client: 'github' }, message),
+    warn: (message: string) => log.warn({ client: 'github' }, message),
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+  };
+  const client = createGitHubClient({
+    ...common,
+    ...(baseUrl === undefined ? {} : { throttle: false }),
+    ...(token === undefined ? {} : { token }),
   });
-  return { releases: createGitHubReleases(client), http: openHttp(config), git, clock };
+  const one = createGitHubReleases(client);
+  if (token === undefined) return one;
+  return { ...one, repositories: createGitHubRepositories({ ...common, tokens, store: quota, clock, share }) };
 }
 
 /** The way to upstreams and feeds: polite to the hosts of others, and out of the operator's network but for what the configuration names. */

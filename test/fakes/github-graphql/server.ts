@@ -46,6 +46,8 @@ export interface GraphQLFake {
   readonly apiUrl: string;
   readonly limits: Limits;
   readonly questions: readonly SeenQuestion[];
+  /** How many questions were under way at the same time, at most. */
+  readonly mostTogether: number;
   /** Milliseconds that every answer waits. */
   latency: number;
   /** Looked at for each question, which is counted from 1 since the last `forget`. */
@@ -74,6 +76,8 @@ export async function createGraphQLFake({ clock, tokens }: GraphQLFakeOptions): 
   const questions: SeenQuestion[] = [];
   const limits = createLimits(tokens, clock);
   let web = '';
+  let together = 0;
+  let mostTogether = 0;
   const name = (fullName: string): string => fullName.toLowerCase();
 
   function find(fullName: string): LightRepository | undefined {
@@ -176,6 +180,11 @@ export async function createGraphQLFake({ clock, tokens }: GraphQLFakeOptions): 
   }
 
   const server = createServer((request, response) => {
+    together += 1;
+    mostTogether = Math.max(mostTogether, together);
+    response.once('close', () => {
+      together -= 1;
+    });
     serve(request, response).catch((thrown: unknown) => {
       response.writeHead(500).end(String(thrown));
     });
@@ -188,6 +197,9 @@ export async function createGraphQLFake({ clock, tokens }: GraphQLFakeOptions): 
     apiUrl: web,
     limits,
     questions,
+    get mostTogether() {
+      return mostTogether;
+    },
     latency: 0,
     fault: () => undefined,
     forget() {

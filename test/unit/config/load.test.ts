@@ -155,6 +155,13 @@ describe('secrets', () => {
     expect(load(text, both).secrets.forgeToken).toBe('direct');
   });
 
+  test('tokens for asking upstreams are several, each once, and each kept out of the log', () => {
+    writeFileSync(join(cwd, 'tokens'), 'one, two\nthree one\n');
+    const { secrets } = load('watch: { tokenFile: tokens }');
+    expect(secrets.watchTokens).toEqual(['one', 'two', 'three']);
+    expect(secretValues(secrets)).toEqual(expect.arrayContaining(['one', 'two', 'three']));
+  });
+
   test('a file that is empty or not there is config.invalid, not an empty secret', () => {
     writeFileSync(join(cwd, 'empty'), '\n');
     expect(errorOf(() => load('api: { tokenFile: empty }'))).toMatchObject({
