@@ -27,7 +27,7 @@ export function createLedgerReader(file: string): Ledger & { close(): Promise<vo
   return {
     put: async (...row) => open().put(...row),
     get: async (kind, key) => open().get(kind, key),
-    list: async (kind, about) => open().list(kind, about),
+    list: async (...asked) => open().list(...asked),
     remove: async (kind, key) => open().remove(kind, key),
     append: async (event) => open().append(event),
     events: async (filter) => open().events(filter),

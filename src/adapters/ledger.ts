@@ -23,6 +23,9 @@ export interface SqliteLedger extends Ledger {
   close(): Promise<void>;
 }
 
+/** What sorts behind every text that starts the same: SQLite compares bytes. */
+const lastCharacter = '\u{10ffff}';
+
 const restore =
   'stop regrow, move the file away and start again: what should be follows from git, the forge and the repository';
 
@@ -151,10 +154,12 @@ function view(database: Kysely<LedgerDatabase>, file: string): Ledger {
         return row === undefined ? undefined : entry(kind, row);
       });
     },
-    list(kind, about) {
+    list(kind, about, prefix) {
       return guarded(async () => {
         let query = database.selectFrom('entry').select(columns).where('kind', '=', kind).orderBy('key');
         if (about !== undefined) query = query.where('about', '=', about);
+        if (prefix !== undefined)
+          query = query.where('key', '>=', prefix).where('key', '<', `${prefix}${lastCharacter}`);
         return (await query.execute()).map((row) => entry(kind, row));
       });
     },

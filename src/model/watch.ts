@@ -11,7 +11,7 @@ export const watcherSchema = z.strictObject({
 /** One upstream source that recipes on main watch, and when it is asked. */
 export const watchRowSchema = z.strictObject({
   source: z.string(),
-  /** The recipes that watch it, sorted. */
+  /** The recipes that watch it, sorted. None: it is no longer asked, and kept for a while in case one comes back. */
   packages: z.array(z.string()),
   /** Seconds from one look to the next. */
   interval: z.number().int().positive(),

@@ -61,8 +61,8 @@ export interface Ledger {
     about?: string,
   ): Promise<'new' | 'changed' | 'same'>;
   get<K extends LedgerKind>(kind: K, key: string): Promise<LedgerEntry<K> | undefined>;
-  /** All of a kind, of one package where asked, sorted by key. */
-  list<K extends LedgerKind>(kind: K, about?: string): Promise<readonly LedgerEntry<K>[]>;
+  /** All of a kind, of one package where asked, whose keys start with `prefix` where asked; sorted by key. */
+  list<K extends LedgerKind>(kind: K, about?: string, prefix?: string): Promise<readonly LedgerEntry<K>[]>;
   remove(kind: LedgerKind, key: string): Promise<void>;
   /** Appends unless an event of this id is there; says whether it did. */
   append(event: LedgerEvent): Promise<boolean>;

@@ -30,7 +30,7 @@ function isOfFeed(source: string, feed: string): boolean {
 
 /** What of the sources is due, and how many were asked lately. */
 async function readWatch(ledger: Ledger, now: Date) {
-  const rows = await ledger.list('watch');
+  const rows = (await ledger.list('watch')).filter(({ value }) => value.packages.length > 0);
   const due = rows.filter(({ value }) => dueAt(value) <= now.getTime());
   // One that was never asked has waited since a recipe named it.
   const dueSince = earliest(
@@ -47,11 +47,15 @@ async function readWatch(ledger: Ledger, now: Date) {
 /** How fresh what is known of upstreams and advisories is. */
 export async function readFreshness(ledger: Ledger, now: Date): Promise<Freshness> {
   const { rows, counts } = await readWatch(ledger, now);
-  const entries = await ledger.list('observation');
+  // Not what sources answered: that is by far the most, and no part of how fresh it is.
+  const [advisories, failed] = await Promise.all([
+    ledger.list('observation', undefined, 'advisory/'),
+    ledger.list('observation', undefined, 'failure/'),
+  ]);
   const cursors = new Map((await ledger.list('cursor')).map((entry) => [entry.key, entry.value.cursor]));
   const feeds = new Map<string, FeedRow>();
   const failures = new Map<string, { since: string; message: string }>();
-  for (const { value } of entries) {
+  for (const { value } of [...advisories, ...failed]) {
     if (value.kind === 'advisory') {
       const known = feeds.get(value.feed) ?? { name: value.feed, records: 0 };
       const lastSeen = latest(known.lastSeen, value.observedAt, cursors.get(`asked/${value.feed}`));
@@ -66,14 +70,14 @@ export async function readFreshness(ledger: Ledger, now: Date): Promise<Freshnes
     feeds.set(feed.name, { ...feed, failingSince: failure.since, message: failure.message });
     return [];
   });
-  const failed = new Set(failing.map((one) => one.source));
-  const answered = rows.flatMap(({ source, asked }) => (failed.has(source) ? [] : [asked]));
+  const silent = new Set(failing.map((one) => one.source));
+  const answered = rows.flatMap(({ source, asked }) => (silent.has(source) ? [] : [asked]));
   const newest = latest(...answered);
   const oldest = earliest(...answered);
   const lastObservation = latest(newest, ...[...feeds.values()].map((feed) => feed.lastSeen));
   return {
     sources: {
-      total: new Set([...rows.map(({ source }) => source), ...failed]).size,
+      total: new Set([...rows.map(({ source }) => source), ...silent]).size,
       ...counts,
       failing,
       ...(newest === undefined ? {} : { newest }),

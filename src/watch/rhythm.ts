@@ -1,5 +1,4 @@
 import type { ReleaseObservation } from '../model/observation.ts';
-import type { UpdateBlock } from '../model/recipe/recipe.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -18,11 +17,7 @@ const looksPerRelease = 1000;
 /** A source that fails is asked at least this often. */
 const longestWhileFailing = day;
 
-const periods: Readonly<Record<NonNullable<UpdateBlock['schedule']>['period'], number>> = {
-  daily: day,
-  weekly: 7 * day,
-  monthly: 30 * day,
-};
+const periods = { daily: day, weekly: 7 * day, monthly: 30 * day } as const;
 
 /** What the dates of an answer say, milliseconds. An answer is a value: it is read once, however often it is asked about. */
 interface Rhythm {
@@ -66,8 +61,10 @@ export interface WatchFacts {
 }
 
 /** What a recipe's `update.schedule` allows, milliseconds; 0 without one. */
-export function periodOf(update: Pick<UpdateBlock, 'schedule'> | undefined): number {
-  return update?.schedule === undefined ? 0 : periods[update.schedule.period];
+export function periodOf(update: {
+  readonly schedule?: { readonly period: keyof typeof periods } | undefined;
+}): number {
+  return update.schedule === undefined ? 0 : periods[update.schedule.period];
 }
 
 /**

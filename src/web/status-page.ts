@@ -106,7 +106,7 @@ ${tile(status.generation?.generation ?? '–', 'generation')}
 function freshness(status: Status): Html {
   const { sources, feeds, quiet } = status;
   return html`<p class="pulse ${quiet.alarm ? 'alarm' : 'fine'}"><span class="dot"></span>${quiet.text}</p>
-<p class="meta">${counted(sources.total, 'source')}${sources.failing.length > 0 ? html`, <b>${sources.failing.length} failing</b>: ${sources.failing.slice(0, 5).map((one) => html`${one.source} since ${time(one.since)} (${one.message}) `)}` : undefined}${feeds.map((feed) => html`; advisories from ${feed.name}: ${counted(feed.records, 'record')}, ${feed.failingSince === undefined ? html`seen ${time(feed.lastSeen)}` : html`<b>failing since</b> ${time(feed.failingSince)}`}`)}</p>`;
+<p class="meta">${counted(sources.total, 'source')}${sources.dueSince === undefined ? undefined : html`, ${sources.due} due since ${time(sources.dueSince)}`}${sources.failing.length > 0 ? html`, <b>${sources.failing.length} failing</b>: ${sources.failing.slice(0, 5).map((one) => html`${one.source} since ${time(one.since)} (${one.message}) `)}` : undefined}${feeds.map((feed) => html`; advisories from ${feed.name}: ${counted(feed.records, 'record')}, ${feed.failingSince === undefined ? html`seen ${time(feed.lastSeen)}` : html`<b>failing since</b> ${time(feed.failingSince)}`}`)}</p>`;
 }
 
 /** The page at /: works without a script; with one it keeps itself fresh. */

@@ -80,6 +80,8 @@ describe.each([
     await ledger.put('cursor', 'curl', { etag: '"1"' }, at[0]);
     expect((await ledger.list('decision')).map((row) => row.key)).toEqual(['curl', 'jq', 'zlib']);
     expect((await ledger.list('decision', 'jq')).map((row) => row.key)).toEqual(['jq']);
+    expect((await ledger.list('decision', undefined, 'j')).map((row) => row.key)).toEqual(['jq']);
+    expect(await ledger.list('decision', 'curl', 'j')).toEqual([]);
     expect(await ledger.list('finding')).toEqual([]);
   });
 

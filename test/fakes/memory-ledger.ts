@@ -41,8 +41,10 @@ export function createMemoryLedger(): Ledger {
     async get(kind, key) {
       return ofKind(kind).find((entry) => entry.key === key);
     },
-    async list(kind, about) {
-      return ofKind(kind).filter((entry) => about === undefined || entry.package === about);
+    async list(kind, about, prefix = '') {
+      return ofKind(kind).filter(
+        ({ key, package: of }) => (about === undefined || of === about) && key.startsWith(prefix),
+      );
     },
     async remove(kind, key) {
       rows.delete(`${kind}\n${key}`);

@@ -12,7 +12,10 @@ const longKept = 30 * day;
 const aboutProposal = /^(?:shown|judged|tip)\/(\d+)(?:$|\/)/;
 const aboutHead = /^(?:shown|judged)\/\d+\/([0-9a-f]+)(?:$|\/)/;
 
-/** Once a day: removes what was noted about jobs that are done, about proposals that have ended, and about heads that are gone. */
+/**
+ * Once a day: removes what was noted about jobs that are done, about proposals that have ended, about heads that are gone, and
+ * what sources said that no recipe watches any more.
+ */
 export async function tidy(context: Pick<ConductorContext, 'book' | 'clock' | 'objects'>): Promise<void> {
   const { book, clock } = context;
   const now = clock.now();
@@ -31,6 +34,12 @@ export async function tidy(context: Pick<ConductorContext, 'book' | 'clock' | 'o
         ? key.startsWith('job/') && (await isDone(context, key.slice('job/'.length), value.cursor, age))
         : !heads.has(proposal) || (aboutHead.exec(key)?.[1] ?? heads.get(proposal)) !== heads.get(proposal);
     if (isOver) await book.remove('cursor', key);
+  }
+  for (const { key: source, value, at } of book.all('watch')) {
+    if (value.packages.length > 0 || now.getTime() - Date.parse(at) < kept) continue;
+    await book.remove('observation', `release/${source}`);
+    await book.remove('cursor', `watch/${source}`);
+    await book.remove('watch', source);
   }
   await book.put('cursor', tidied, { cursor: now.toISOString() });
 }

@@ -50,11 +50,11 @@ export function createWatching(context: WatchContext, bounds: IntervalBounds): W
       const packages = watchers.map((watcher) => watcher.package);
       await book.put('watch', source, { source, packages, interval, ...(asked === undefined ? {} : { asked }) });
     }
-    const gone = [...book.all('watch')].flatMap(({ key }) => (watched.has(key) ? [] : [key]));
-    for (const source of gone) {
-      await book.remove('watch', source);
-      // Nobody waits for it any more.
-      await book.remove('observation', `failure/${source}`);
+    const gone = [...book.all('watch')].filter(({ key, value }) => value.packages.length > 0 && !watched.has(key));
+    for (const { key, value } of gone) {
+      // What it said stays for a while: a recipe that cannot be read today may be mended tomorrow.
+      await book.put('watch', key, { ...value, packages: [] });
+      await book.remove('observation', `failure/${key}`);
     }
     return watched;
   }

@@ -6,7 +6,7 @@ import { passages, readEventsAfter } from '../../../src/report/history.ts';
 import { createMetrics } from '../../../src/report/metrics.ts';
 import { createRepositoryView } from '../../../src/report/repository.ts';
 import { imageRows, listPackages, readStatus } from '../../../src/report/status.ts';
-import { agoText } from '../../../src/report/text.ts';
+import { agoText, statusText } from '../../../src/report/text.ts';
 import { before, createWorld, decision, noon, publish, settings, type World } from '../../support/report-world.ts';
 
 async function statusOf(world: World) {
@@ -57,6 +57,22 @@ describe('freshness', () => {
       feeds: [{ name: 'osv', records: 1, lastSeen: before(50) }],
       lastObservation: before(20),
     });
+  });
+
+  test('what is due is counted, with since when the first of it is; what nobody watches is not', async () => {
+    const world = createWorld();
+    await watched(world);
+    const never = { source: 'c', packages: ['c'], interval: 1800 };
+    await world.ledger.put('watch', 'c', never, before(13));
+    await world.ledger.put('watch', 'd', { ...never, source: 'd', packages: [] }, before(500));
+    await world.ledger.put('watch', 'e', { ...never, source: 'e', asked: before(70), interval: 86_400 }, before(70));
+    const status = await statusOf(world);
+    expect(status.sources).toMatchObject({ total: 4, due: 2, dueSince: before(13), asked: 2 });
+    expect(statusText(status, { color: false })).toMatch(/^sources +4, 2 due, the first for 13 min$/m);
+    const metrics = await createMetrics(world.ledger).scrape(status);
+    expect(metrics).toContain('regrow_sources_due 2');
+    expect(metrics).toContain('regrow_sources_asked 2');
+    expect(metrics).toContain('regrow_sources_oldest_due_seconds 780');
   });
 
   test('what fails is named, with since when; a feed too', async () => {

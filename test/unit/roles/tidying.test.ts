@@ -71,3 +71,30 @@ test('what is over is forgotten after a week, what goes on is not', async () => 
   await tidy(context);
   expect(keys()).not.toContain('job/verify-late');
 });
+
+test('what a source said is kept for a week after the last recipe that watched it has gone', async () => {
+  const clock = createManualClock('2026-06-01T00:00:00Z');
+  const book = await openBook(createMemoryLedger(), clock);
+  const context = { book, clock, objects: createMemoryObjects() };
+  const observedAt = clock.now().toISOString();
+  for (const [source, packages] of [
+    ['github:o/gone/tags', []],
+    ['github:o/here/tags', ['here']],
+  ] as const) {
+    await book.put('observation', `release/${source}`, { kind: 'release', source, tags: [], observedAt });
+    await book.put('cursor', `watch/${source}`, { cursor: 'etag' });
+    await book.put('watch', source, { source, packages: [...packages], interval: 1800 });
+  }
+  const rows = () => [...book.all('observation'), ...book.all('cursor'), ...book.all('watch')].map(({ key }) => key);
+  clock.advance(6 * day);
+  await tidy(context);
+  expect(rows()).toHaveLength(7);
+  clock.advance(day);
+  await tidy(context);
+  expect(rows().toSorted()).toEqual([
+    'conductor/tidied',
+    'github:o/here/tags',
+    'release/github:o/here/tags',
+    'watch/github:o/here/tags',
+  ]);
+});

@@ -212,7 +212,10 @@ describe('what is due', () => {
     ]);
     clock.advance(31 * minute);
     expect(sourcesOf(await due(treeOf({ a: github('o/moved') })))).toEqual([[source('moved')]]);
-    expect([...book.all('watch')].map(({ key }) => key)).toEqual([source('moved')]);
+    expect([...book.all('watch')].map(({ key, value }) => [key, value.packages])).toEqual([
+      [source('x'), []],
+      [source('moved'), ['a']],
+    ]);
     expect(book.get('observation', `failure/${source('x')}`)).toBeUndefined();
   });
 

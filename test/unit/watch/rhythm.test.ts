@@ -91,6 +91,6 @@ describe('the schedule of a recipe', () => {
     expect(minutes({ observation, period: periodOf({ schedule: { period: 'daily' } }) })).toBe(24 * 60);
     expect(minutes({ observation, period: periodOf({ schedule: { period: 'weekly' } }) })).toBe(7 * 24 * 60);
     expect(minutes({ observation, period: periodOf({ schedule: { period: 'monthly' } }) })).toBe(30 * 24 * 60);
-    expect(minutes({ observation, period: periodOf(undefined) })).toBe(5);
+    expect(minutes({ observation, period: periodOf({}) })).toBe(5);
   });
 });
