@@ -17,7 +17,7 @@ import {
 } from './evidence.ts';
 import { fixesOf } from './fixes.ts';
 import { holdOf } from './holds.ts';
-import { describeMove, movedTag, type PinnedTag } from './moved-tag.ts';
+import { describeMove, movedTag, moveEvidence, type PinnedTag, pinnedTags } from './moved-tag.ts';
 import type { NothingNew } from './new-pins.ts';
 import { obstacleTo } from './obstacles.ts';
 import { current, hold, ignore, type Outcome } from './outcome.ts';
@@ -39,7 +39,7 @@ export interface DecideInput extends Past {
   /** Where given, whether a release fixes a finding is read from the records themselves, not from their `fixedIn` alone. */
   readonly advisories?: AdvisoryIndex | undefined;
   readonly policy: Policy;
-  /** Tags that the recipe builds at the version that it has, and the commits that it pins them to. */
+  /** Tags that are built, and the commits that they are pinned to; without it, what the recipe says. */
   readonly pinned?: readonly PinnedTag[] | undefined;
   /** Where an update of this very recipe was about to be proposed and would have pinned nothing new. */
   readonly nothingNew?: NothingNew | undefined;
@@ -115,13 +115,12 @@ interface Case {
 
 function byRelease(one: Case): Outcome {
   const { input, observation } = one;
-  const moved = movedTag(input.pinned ?? [], observation);
+  const moved = movedTag(input.pinned ?? pinnedTags(input.recipe), observation);
   const outcome = byVersions(one);
   if (moved === undefined) return outcome;
-  const evidence = [describeMove(moved, observation), ...(outcome.evidence ?? [])];
+  const evidence = [moveEvidence(moved, observation), ...(outcome.evidence ?? [])];
   if (outcome.action !== 'current') return { ...outcome, evidence, movedTag: moved };
-  const { tag, repository, commit, now } = moved;
-  const because = `tag ${tag} of ${repository} names another commit than the one that is built: it was ${commit}, it is ${now} now`;
+  const because = `${describeMove(moved)}: what is built stays, and the same version is not taken from another commit by itself`;
   return { ...outcome, ...hold('moved-tag', because), evidence, movedTag: moved };
 }
 

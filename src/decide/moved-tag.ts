@@ -1,38 +1,50 @@
 import type { Evidence } from '../model/decision.ts';
 import type { ReleaseObservation } from '../model/observation.ts';
+import { pinnedSources } from '../model/recipe/pinned-sources.ts';
+import type { Recipe } from '../model/recipe/recipe.ts';
 
-/** A tag that a recipe builds and the commit that it pins it to, at the version that the recipe has. */
+/** A tag that a recipe builds, and the commit that it pins. */
 export interface PinnedTag {
   readonly repository: string;
   readonly tag: string;
   readonly commit: string;
 }
 
-/** A tag that now names another commit than the one that was pinned. */
+/** One that now names another commit. */
 export interface MovedTag extends PinnedTag {
   readonly now: string;
 }
 
+/** The tags that the recipe builds at the version that it has. */
+export function pinnedTags(recipe: Recipe): readonly PinnedTag[] {
+  return pinnedSources(recipe).flatMap(({ address, tag, pin }) =>
+    tag === undefined ? [] : [{ repository: address, tag, commit: pin }],
+  );
+}
+
 /**
- * The first of the pinned tags that upstream now has at another commit. Only what the source itself says of the very repository
- * counts, not what another one has under the same name (a fork). A pin of the tag object instead of the commit is no move.
+ * The first of the pinned tags that upstream has at another commit. Only what the source says of the very repository counts, not
+ * what another one has under the same name (a fork). A pin of the tag object instead of the commit is no move.
  */
 export function movedTag(pins: readonly PinnedTag[], observation: ReleaseObservation): MovedTag | undefined {
-  if (pins.length === 0) return undefined;
   const place = watchedRepository(observation.source);
   if (place === undefined) return undefined;
   for (const pin of pins) {
     if (normalAddress(pin.repository) !== place) continue;
-    const tag = observation.tags.find((one) => one.tag === pin.tag);
-    if (tag?.commit === undefined || tag.commit === pin.commit || tag.object === pin.commit) continue;
-    return { ...pin, now: tag.commit };
+    const seen = observation.tags.find((one) => one.tag === pin.tag);
+    if (seen?.commit === undefined || seen.commit === pin.commit || seen.object === pin.commit) continue;
+    return { ...pin, now: seen.commit };
   }
   return undefined;
 }
 
-export function describeMove(moved: MovedTag, { source, observedAt }: ReleaseObservation): Evidence {
-  const { tag, repository, commit, now } = moved;
-  return { fact: `tag ${tag} of ${repository} was at ${commit} and is now at ${now}`, source, at: observedAt };
+/** One sentence, with both commits. */
+export function describeMove({ tag, repository, commit, now }: MovedTag): string {
+  return `tag ${tag} of ${repository} was at ${commit} and is now at ${now}`;
+}
+
+export function moveEvidence(moved: MovedTag, { source, observedAt }: ReleaseObservation): Evidence {
+  return { fact: describeMove(moved), source, at: observedAt };
 }
 
 /** Of `github:OWNER/REPO/tags`, `git:URL`, `gitlab:HOST/PATH` and `gitea:HOST/PATH`; undefined where no repository is watched. */

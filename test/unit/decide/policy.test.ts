@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { PinnedTag } from '../../../src/decide/moved-tag.ts';
 import type { SourceChoice, UpstreamTag } from '../../../src/model/observation.ts';
-import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
+import { parseRecipe, type Recipe } from '../../../src/model/recipe/recipe.ts';
 import { annotatedRecipe, finding, observation, policy, run, source, tag } from './case.ts';
 
 describe('cooldown', () => {
@@ -96,40 +95,72 @@ describe('pins', () => {
     expect(run({ nothingNew, released })).toMatchObject({ action: 'bump' });
   });
 
-  const built = { repository: 'https://github.com/jqlang/jq.git', tag: 'jq-1.8.1', commit: 'a'.repeat(40) };
+  const pinning = (pin: { repository?: string; tag?: string; more?: string }) =>
+    parseRecipe(
+      'jq.yaml',
+      `package:
+  name: jq
+  version: "1.8.1"
+  epoch: 0
+vars:
+  sha: ${'a'.repeat(40)}
+pipeline:
+  - uses: git-checkout
+    with:
+      repository: ${pin.repository ?? 'https://github.com/jqlang/jq.git'}
+      tag: ${pin.tag ?? 'jq-${{package.version}}'}
+      expected-commit: \${{vars.sha}}
+${pin.more ?? ''}update:
+  enabled: true
+  github:
+    identifier: jqlang/jq
+    strip-prefix: jq-
+`,
+    ).recipe;
   const at = (version: string, commit: string): UpstreamTag => ({ ...tag(version), commit });
+  const repository = 'https://github.com/jqlang/jq.git';
 
   it('never takes a tag that moved for a new version: both commits are told', () => {
-    const decision = run({ pinned: [built], observation: observation(at('1.8.1', 'b'.repeat(40))) });
+    const decision = run({ recipe: pinning({}), observation: observation(at('1.8.1', 'b'.repeat(40))) });
     expect(decision).toMatchObject({
       action: 'hold',
       reason: 'moved-tag',
-      movedTag: { tag: 'jq-1.8.1', commit: 'a'.repeat(40), now: 'b'.repeat(40) },
+      movedTag: { repository, tag: 'jq-1.8.1', commit: 'a'.repeat(40), now: 'b'.repeat(40) },
     });
-    expect(decision.because).toContain('a'.repeat(40));
-    expect(decision.because).toContain('b'.repeat(40));
+    expect(decision.because).toContain(`was at ${'a'.repeat(40)} and is now at ${'b'.repeat(40)}`);
     expect(decision.to).toBeUndefined();
   });
 
   it('goes on to a newer version, and tells of the tag all the same', () => {
     const found = observation(at('1.8.2', 'c'.repeat(40)), at('1.8.1', 'b'.repeat(40)));
-    const decision = run({ pinned: [built], observation: found });
+    const decision = run({ recipe: pinning({}), observation: found });
     expect(decision).toMatchObject({ action: 'bump', to: { version: '1.8.2' }, movedTag: { now: 'b'.repeat(40) } });
     expect(decision.evidence.map(({ fact }) => fact)).toContain(
-      `tag jq-1.8.1 of https://github.com/jqlang/jq.git was at ${'a'.repeat(40)} and is now at ${'b'.repeat(40)}`,
+      `tag jq-1.8.1 of ${repository} was at ${'a'.repeat(40)} and is now at ${'b'.repeat(40)}`,
     );
   });
 
-  const calm: readonly [string, PinnedTag, UpstreamTag][] = [
-    ['the commit is the same', built, at('1.8.1', 'a'.repeat(40))],
-    ['the source says no commit', built, tag('1.8.1')],
-    ['the pin is the tag object', built, { ...at('1.8.1', 'b'.repeat(40)), object: 'a'.repeat(40) }],
-    ['the pin is of a fork', { ...built, repository: 'https://github.com/fork/jq' }, at('1.8.1', 'b'.repeat(40))],
-    ['the pin is of another tag', { ...built, tag: 'v1.8.1' }, at('1.8.1', 'b'.repeat(40))],
+  it('finds the one that moved among several', () => {
+    const more = `  - uses: git-checkout\n    with: {repository: 'https://github.com/JQLang/jq', tag: docs-1, expected-commit: ${'d'.repeat(40)}}\n`;
+    const found = observation(
+      { tag: 'docs-1', prerelease: false, commit: 'e'.repeat(40) },
+      at('1.8.1', 'a'.repeat(40)),
+    );
+    const decision = run({ recipe: pinning({ more }), observation: found });
+    expect(decision.movedTag).toMatchObject({ tag: 'docs-1', now: 'e'.repeat(40) });
+  });
+
+  const calm: readonly [string, Recipe, UpstreamTag][] = [
+    ['the commit is the same', pinning({}), at('1.8.1', 'a'.repeat(40))],
+    ['the source says no commit', pinning({}), tag('1.8.1')],
+    ['the pin is the tag object', pinning({}), { ...at('1.8.1', 'b'.repeat(40)), object: 'a'.repeat(40) }],
+    ['the pin is of a fork', pinning({ repository: 'https://github.com/fork/jq' }), at('1.8.1', 'b'.repeat(40))],
+    ['the pin is of another tag', pinning({ tag: 'v1.8.1' }), at('1.8.1', 'b'.repeat(40))],
+    ['nothing defines the tag', pinning({ tag: 'jq-${{vars.none}}' }), at('1.8.1', 'b'.repeat(40))],
   ];
-  for (const [what, pin, found] of calm) {
+  for (const [what, pinned, found] of calm) {
     it(`raises no alarm where ${what}`, () => {
-      const decision = run({ pinned: [pin], observation: observation(found) });
+      const decision = run({ recipe: pinned, observation: observation(found) });
       expect(decision).toMatchObject({ action: 'current', reason: 'up-to-date' });
       expect(decision.movedTag).toBeUndefined();
     });
