@@ -1,0 +1,186 @@
+import { isMap, isScalar, type Pair, type Scalar } from 'yaml';
+import { contentOf, type DependencyPin, type PinStep, pinSteps } from './dependency-pins.ts';
+import {
+  applyEdits,
+  editImpossible,
+  nodeAt,
+  type RecipeDocument,
+  readRecipeDocument,
+  type TextEdit,
+} from './recipe-document.ts';
+
+/** A pin that goes, or gets another version. */
+export interface PinEdit {
+  readonly pin: DependencyPin;
+  /** The version that it is raised to; without one, the pin goes. */
+  readonly to?: string;
+}
+
+/**
+ * The recipe with pins taken away or raised; everything else keeps its bytes. With the last pin of a key the key goes, with
+ * the last of a step the step, each with the comment right above it. `edits` hold pins of this text (`pinSteps`).
+ * Throws recipe.malformed, and recipe.edit-impossible where a step is written so that nothing can be taken from it.
+ */
+export function editPins(text: string, edits: readonly PinEdit[]): string {
+  const recipe = readRecipeDocument(text);
+  const byStart = new Map(edits.map((edit) => [edit.pin.start, edit]));
+  const touched = pinSteps(recipe).filter(({ pins }) => pins.some((pin) => byStart.has(pin.start)));
+  for (const { path, fixed, line } of touched) if (fixed !== undefined) throw editImpossible(path, fixed, line);
+  const isGone = (pin: DependencyPin) => byStart.has(pin.start) && byStart.get(pin.start)?.to === undefined;
+  const gone = touched.filter((step) => step.pins.every(isGone) && !namesFile(recipe, step));
+  const others = touched.filter((step) => !gone.includes(step));
+  return applyEdits(text, [
+    ...runs(
+      text,
+      gone.map((step) => linesOf(recipe, step)),
+    ).map((run) => withBlank(text, run)),
+    ...others.flatMap((step) => pinEditsOf(recipe, step, byStart)),
+  ]);
+}
+
+/** What changes in a step that stays. */
+function pinEditsOf(recipe: RecipeDocument, step: PinStep, edits: ReadonlyMap<number, PinEdit>): readonly TextEdit[] {
+  const inputs = new Set(step.pins.map((pin) => pin.input));
+  return [...inputs].flatMap((input) => {
+    const pins = step.pins.filter((pin) => pin.input === input);
+    const found = pins.flatMap((pin) => edits.get(pin.start) ?? []);
+    if (found.length === pins.length && found.every(({ to }) => to === undefined)) {
+      return [keyRemoval(recipe, step, input)];
+    }
+    return found.map(({ pin, to }) => (to === undefined ? wordRemoval(recipe, step, pin) : raise(pin, to)));
+  });
+}
+
+/** Keys of `with` that name a file of pins, which are not taken away with those in the recipe. */
+const fileInputs = ['properties', 'bump-file', 'patch-file', 'properties-file'];
+
+/** Whether the step has more to do than what its pins say. */
+function namesFile(recipe: RecipeDocument, step: PinStep): boolean {
+  const own = new Set(step.pins.map((pin) => pin.input));
+  return ['deps', ...fileInputs].some(
+    (key) => !own.has(key) && nodeAt(recipe, [...step.path, 'with', key]) !== undefined,
+  );
+}
+
+function raise({ text, start, end, means }: DependencyPin, to: string): TextEdit {
+  return { start, end, text: means === undefined ? text : text.replace(`@${means.version}`, `@${to}`) };
+}
+
+/** Part of a text, in whole lines. */
+interface Lines {
+  readonly start: number;
+  readonly end: number;
+}
+
+function linesOf(recipe: RecipeDocument, step: PinStep): Lines {
+  const { text } = recipe;
+  const range = nodeAt(recipe, step.path)?.range;
+  const dash = /-\s*$/.exec(text.slice(0, range?.[0] ?? 0));
+  if (range === null || range === undefined || dash === null) {
+    throw editImpossible(step.path, 'its step does not begin as others do', step.line);
+  }
+  return { start: withComment(text, lineStart(text, dash.index)), end: lineEnd(text, lastWord(text, range[1])) };
+}
+
+/** Lines that only blank ones keep apart, as one. */
+function runs(text: string, steps: readonly Lines[]): readonly Lines[] {
+  const found: Lines[] = [];
+  for (const step of steps.toSorted((a, b) => a.start - b.start)) {
+    const last = found.at(-1);
+    if (last !== undefined && text.slice(last.end, step.start).trim() === '') {
+      found[found.length - 1] = { start: last.start, end: step.end };
+    } else found.push(step);
+  }
+  return found;
+}
+
+/** Without what set them apart: the blank lines above, or those below where there are none above. */
+function withBlank(text: string, { start, end }: Lines): TextEdit {
+  const above = blankAbove(text, start);
+  return { start: above, end: above === start ? blankBelow(text, end) : end, text: '' };
+}
+
+/** A key of `with` and all that is written under it. */
+function keyRemoval(recipe: RecipeDocument, step: PinStep, input: string): TextEdit {
+  const { text } = recipe;
+  const pair = pairOf(recipe, step, input);
+  const [key, value] = [rangeOf(pair.key), rangeOf(pair.value)];
+  if (key === undefined || value === undefined) throw editImpossible(step.path, `there is no ${input}`, step.line);
+  const start = withComment(text, lineStart(text, key[0]));
+  return { start, end: lineEnd(text, lastWord(text, value[1])), text: '' };
+}
+
+/** One pin: its line where it stands there alone, with the comment behind it; else the word and the space before it. */
+function wordRemoval(recipe: RecipeDocument, step: PinStep, pin: DependencyPin): TextEdit {
+  const { text } = recipe;
+  const { value } = pairOf(recipe, step, pin.input);
+  const content = contentOf(text, value as Scalar.Parsed);
+  const start = lineStart(text, pin.start);
+  const end = lineEnd(text, pin.end);
+  const rest = text.slice(pin.end, Math.min(end, content.end));
+  const isAlone = text.slice(start, pin.start).trim() === '' && /^\s*(?:#.*)?\s*$/.test(rest);
+  if (isAlone && start >= content.start) return { start, end, text: '' };
+  const before = /\s*$/.exec(text.slice(Math.max(start, content.start), pin.start))?.[0].length ?? 0;
+  const isFirst = pin.start - before <= Math.max(start, content.start);
+  if (!isFirst) return { start: pin.start - before, end: pin.end, text: '' };
+  const after = /^[ \t]*/.exec(rest)?.[0].length ?? 0;
+  return { start: pin.start, end: pin.end + after, text: '' };
+}
+
+function pairOf(recipe: RecipeDocument, step: PinStep, input: string): Pair {
+  const inputs = nodeAt(recipe, [...step.path, 'with']);
+  const pair = isMap(inputs) ? inputs.items.find(({ key }) => isScalar(key) && String(key.value) === input) : undefined;
+  if (pair === undefined) throw editImpossible([...step.path, 'with', input], 'it is not there', step.line);
+  return pair;
+}
+
+function rangeOf(node: unknown): readonly [number, number, number] | undefined {
+  return isScalar(node) ? (node.range ?? undefined) : undefined;
+}
+
+function lineStart(text: string, at: number): number {
+  return text.lastIndexOf('\n', at - 1) + 1;
+}
+
+/** Behind the line's end. */
+function lineEnd(text: string, at: number): number {
+  const newline = text.indexOf('\n', at);
+  return newline === -1 ? text.length : newline + 1;
+}
+
+/** The last character of what ends at `end`, without the blank lines that a block takes with it. */
+function lastWord(text: string, end: number): number {
+  return text.slice(0, end).trimEnd().length - 1;
+}
+
+/** Up to the first of the comment lines that stand right above, as far indented. */
+function withComment(text: string, start: number): number {
+  const indent = /^ */.exec(text.slice(start))?.[0] ?? '';
+  let at = start;
+  while (at > 0) {
+    const above = lineStart(text, at - 1);
+    if (!text.slice(above, at).startsWith(`${indent}#`)) break;
+    at = above;
+  }
+  return at;
+}
+
+function blankAbove(text: string, start: number): number {
+  let at = start;
+  while (at > 0) {
+    const above = lineStart(text, at - 1);
+    if (text.slice(above, at).trim() !== '') break;
+    at = above;
+  }
+  return at;
+}
+
+function blankBelow(text: string, end: number): number {
+  let at = end;
+  while (at < text.length) {
+    const below = lineEnd(text, at);
+    if (text.slice(at, below).trim() !== '') break;
+    at = below;
+  }
+  return at;
+}

@@ -1,0 +1,73 @@
+import type { DependencyPin, PinStep } from './dependency-pins.ts';
+import type { PinEdit } from './pin-edits.ts';
+import { listOf, orders, type ReadManifest, versionIn } from './project-versions.ts';
+
+/** What comes of the pins of a recipe at a new release. */
+export interface PinVerdicts {
+  readonly edits: readonly PinEdit[];
+  /** Sentences about the pins that go, are raised, or stay because it cannot be told whether they are needed. */
+  readonly notes: readonly string[];
+}
+
+/** What comes of one pin, and why. */
+type Judgement =
+  | { readonly does: 'kept' | 'dropped'; readonly because: string }
+  | { readonly does: 'raised'; readonly to: string; readonly because: string };
+
+/**
+ * Which pins the new release makes superfluous. A pin goes only when every project that its step names asks for the same
+ * dependency at that version or a later one; it is raised only where those projects differ, one asking for more than the pin
+ * and another for less: then to the most that one asks for, so that none is held back. Whatever cannot be told for certain (a
+ * file that is not there, a dependency that it does not name, versions without order) leaves the pin as it is.
+ */
+export function judgePins(steps: readonly PinStep[], read: ReadManifest): PinVerdicts {
+  const edits: PinEdit[] = [];
+  const sentences = new Map<string, { readonly judgement: Judgement; readonly pins: Set<string> }>();
+  for (const step of steps) {
+    for (const pin of step.pins) {
+      const judgement = judge(pin, step, read);
+      if (judgement === undefined) continue;
+      if (judgement.does === 'dropped') edits.push({ pin });
+      if (judgement.does === 'raised') edits.push({ pin, to: judgement.to });
+      const key = JSON.stringify(judgement);
+      const sentence = sentences.get(key) ?? { judgement, pins: new Set() };
+      sentences.set(key, { judgement, pins: sentence.pins.add(pin.text) });
+    }
+  }
+  return { edits, notes: [...sentences.values()].map(({ judgement, pins }) => noteOf(judgement, [...pins])) };
+}
+
+function noteOf(judgement: Judgement, pins: readonly string[]): string {
+  const { does, because } = judgement;
+  if (does === 'raised') return `Raised ${listOf(pins)} to ${judgement.to}: ${because}`;
+  return `${does === 'dropped' ? 'Dropped' : 'Kept'} ${listOf(pins)}: ${because}`;
+}
+
+function judge({ means }: DependencyPin, step: PinStep, read: ReadManifest): Judgement | undefined {
+  if (step.fixed !== undefined) return keep(step.fixed);
+  if (means === undefined) return keep('it is not written as a version that can be compared');
+  const found = step.roots.map((root) => versionIn(means, root, step, read));
+  const unclear = found.flatMap((one) => ('unclear' in one ? [one.unclear] : []));
+  if (unclear.length > 0) return keep(listOf(unclear));
+  const compare = orders[means.ecosystem];
+  const known = found.flatMap((one) => ('version' in one ? [one] : []));
+  const ordered = known.map((one) => ({ ...one, order: compare(one.version, means.version) }));
+  const says = (order: 1 | -1 | undefined) => listOf(ordered.flatMap((one) => (one.order === order ? [one.says] : [])));
+  if (ordered.some(({ order }) => order === undefined)) return keep(`${says(undefined)}, which has no order with it`);
+  const top = ordered
+    .filter(({ order }) => order === 1)
+    .toSorted((a, b) => compare(a.version, b.version) ?? 0)
+    .at(-1);
+  if (means.by === means.name && top !== undefined) {
+    // Without the replacement Go would take the later one; whether that is what it is there against, nobody says.
+    return keep(`${says(1)}, which it may hold back on purpose`);
+  }
+  const isMet = ordered.length > 0 && ordered.every(({ order }) => order !== -1);
+  if (isMet) return { does: 'dropped', because: listOf(ordered.map((one) => one.says)) };
+  if (top === undefined) return undefined;
+  return { does: 'raised', to: top.version, because: `${top.says}, ${says(-1)}` };
+}
+
+function keep(because: string): Judgement {
+  return { does: 'kept', because };
+}
