@@ -1,4 +1,4 @@
-/** Reading git repositories. Errors: upstream.unreachable, upstream.not-found, aborted. */
+/** Reading git repositories. Errors: upstream.unreachable, upstream.not-found, upstream.answer-invalid, upstream.rate-limited, aborted. */
 export interface GitRef {
   /** `refs/tags/v1.0` */
   readonly name: string;

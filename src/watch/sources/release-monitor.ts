@@ -5,11 +5,11 @@ import type { ReleaseSource } from '../source.ts';
 
 const monitor = 'https://release-monitoring.org';
 
-const versionsSchema = z.object({ stable_versions: listOf(z.string()) });
+const versionsSchema = z.object({ versions: listOf(z.string()), stable_versions: listOf(z.string()) });
 
 /**
- * A project of release-monitoring.org (Anitya, API v2), which lists newest first and knows pre-releases; they are left out, as are
- * dates, which it does not say. Keys: `release-monitor:NUMBER`.
+ * A project of release-monitoring.org (Anitya, API v2), which lists newest first and says which versions are stable, but no dates.
+ * Keys: `release-monitor:NUMBER`.
  */
 export const releaseMonitorSource: ReleaseSource = {
   kind: 'release-monitor',
@@ -18,9 +18,11 @@ export const releaseMonitorSource: ReleaseSource = {
 
   poll(request, ports) {
     const url = `${monitor}/api/v2/versions/?project_id=${identifierOf(request.source)}`;
-    return pollDocument(request, ports, { url, accept: 'application/json' }, (document) =>
-      readJson(document, versionsSchema).stable_versions.map((tag) => ({ tag, prerelease: false })),
-    );
+    return pollDocument(request, ports, { url, accept: 'application/json' }, (document) => {
+      const { versions, stable_versions: stable } = readJson(document, versionsSchema);
+      const isStable = new Set(stable);
+      return versions.map((tag) => ({ tag, prerelease: !isStable.has(tag) }));
+    });
   },
 };
 

@@ -25,7 +25,7 @@ export const rubygemsSource: ReleaseSource = {
   inferred(address) {
     // Names may hold hyphens and digits, so the name ends where the version of the recipe is put in, or at a version.
     const [, name = ''] =
-      /^https:\/\/rubygems\.org\/(?:downloads|gems)\/([\w.-]+?)-(?:\$\{\{package\.version\}\}|\d+(?:\.\d+)+(?:\.\w+)*)\.gem$/.exec(
+      /^https:\/\/rubygems\.org\/(?:downloads|gems)\/([\w.-]+?)-(?:\$\{\{package\.version\}\}|\d[\w.]*)\.gem$/.exec(
         address,
       ) ?? [];
     return keyOf(name);

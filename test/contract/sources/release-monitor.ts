@@ -12,10 +12,11 @@ export const description: SourceDescription = {
     [address]: JSON.stringify({
       latest_version: '2.13.0-rc1',
       stable_versions: ['2.12.9', '2.12.8', null, 'libxml2-2.12.7'],
-      versions: ['2.13.0-rc1', '2.12.9', '2.12.8', 'libxml2-2.12.7'],
+      versions: ['2.13.0-rc1', '2.12.9', null, '2.12.8', 'libxml2-2.12.7'],
     }),
   },
   expected: [
+    { tag: '2.13.0-rc1', prerelease: true },
     { tag: '2.12.9', prerelease: false },
     { tag: '2.12.8', prerelease: false },
     { tag: 'libxml2-2.12.7', prerelease: false },
