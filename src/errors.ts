@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'upstream.address-refused' // an address of a private network, named by a recipe or an answer
   | 'upstream.redirect-refused' // to another host where that is not right, or from https to http
   | 'source.hash-mismatch' // the tarball or commit is not the one that the recipe pins
+  | 'source.moved' // a tag or an address that has other content than when it was pinned
   // forge
   | 'forge.unauthorized'
   | 'forge.conflict' // someone else moved the branch
@@ -57,6 +58,8 @@ export type ErrorCode =
   | 'request.not-found' // no such package, build or path
   | 'request.refused' // not allowed to ask for this, or from here
   | 'daemon.unreachable' // nothing answers at the address of the daemon
+  | 'daemon.other' // another distribution's daemon answers there
+  | 'daemon.address-taken' // the api cannot listen where it should
   | 'aborted'
   | 'internal';
 

@@ -30,12 +30,14 @@ async function check(name: string, probe: () => Promise<string | undefined>): Pr
   }
 }
 
-/** /healthz: the process answers. /readyz: so does everything that it stands on. /metrics: for Prometheus. */
+/** /healthz: the process answers, and for which distribution. /readyz: so does everything that it stands on. /metrics: for Prometheus. */
 export function addHealthRoutes(app: FastifyInstance, ports: ApiPorts, views: Snapshots): void {
   const { ledger, objects, queue, conductor, clock, settings } = ports;
   const metrics = createMetrics(ledger);
 
-  app.get('/healthz', async () => ({ status: 'ok' }));
+  const { title, instance } = settings;
+  const distribution = { title, ...(instance === undefined ? {} : { instance }) };
+  app.get('/healthz', async () => ({ status: 'ok', distribution }));
 
   app.get('/readyz', async (_request, reply) => {
     const checks = await Promise.all([

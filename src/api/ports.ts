@@ -9,6 +9,8 @@ import type { ReportSettings } from '../report/stage.ts';
 export interface ApiSettings extends ReportSettings {
   /** Shown on the page. */
   readonly title: string;
+  /** Which state directory this is, a name that no other one has; commands compare it with theirs. */
+  readonly instance?: string;
   /** Where set, POST needs it as a bearer token; where not, POST is for this machine only. */
   readonly token?: string;
   /** What GitHub's webhooks are signed with; without one there are none. */

@@ -29,7 +29,10 @@ export interface ApiOptions {
 }
 
 export interface Api {
-  /** Listens, and gives the address that it can be reached at, `http://HOST:PORT`. Port 0: any that is free. */
+  /**
+   * Listens, and gives the address that it can be reached at, `http://HOST:PORT`. Port 0: any that is free.
+   * Errors: daemon.address-taken.
+   */
   listen(address: { readonly host: string; readonly port: number }): Promise<string>;
   close(): Promise<void>;
 }
@@ -62,6 +65,24 @@ function sendError(request: FastifyRequest, reply: FastifyReply, thrown: unknown
       ? { code: error.code, message: 'something went wrong here; the log has it', retry: error.retry }
       : reportError(error);
   return wantsHtml(request) ? sendHtml(reply, renderErrorPage(brand, report.message)) : reply.send({ error: report });
+}
+
+const listenReasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there, perhaps another regrow',
+  EACCES: 'this user may not use that port',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'no address has that name',
+};
+
+function cannotListen(host: string, port: number, thrown: unknown): RegrowError {
+  const system = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  const reason = listenReasons[system];
+  if (reason === undefined) return toRegrowError(thrown);
+  return new RegrowError('daemon.address-taken', `the api cannot listen at ${host}:${port}: ${reason}`, {
+    cause: thrown,
+    field: system === 'EADDRINUSE' || system === 'EACCES' ? 'api.port' : 'api.host',
+    remedy: 'set api.port (and api.host) to an address that is free; `regrow doctor` says who answers there',
+  });
 }
 
 async function build(ports: ApiPorts, options: ApiOptions): Promise<{ app: FastifyInstance; stop: () => void }> {
@@ -112,7 +133,13 @@ async function build(ports: ApiPorts, options: ApiOptions): Promise<{ app: Fasti
 export async function createApi(ports: ApiPorts, options: ApiOptions = {}): Promise<Api> {
   const { app, stop } = await build(ports, options);
   return {
-    listen: ({ host, port }) => app.listen({ host, port }),
+    async listen({ host, port }) {
+      try {
+        return await app.listen({ host, port });
+      } catch (thrown) {
+        throw cannotListen(host, port, thrown);
+      }
+    },
     async close() {
       stop();
       await app.close();

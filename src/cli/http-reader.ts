@@ -48,13 +48,21 @@ function unreachable(server: string, cause: unknown): RegrowError {
   });
 }
 
-/** Whether a daemon answers there, within a second. */
-export async function daemonAnswers(server: string): Promise<boolean> {
+const aliveSchema = z.object({
+  status: z.literal('ok'),
+  distribution: z.object({ title: z.string(), instance: z.string().optional() }).default({ title: 'regrow' }),
+});
+
+/** Which distribution a daemon is for. */
+export type Distribution = z.infer<typeof aliveSchema>['distribution'];
+
+/** The daemon that answers there within a second; undefined where none does. */
+export async function findDaemon(server: string): Promise<Distribution | undefined> {
   try {
     const answer = await fetch(new URL('/healthz', server), { signal: AbortSignal.timeout(1000) });
-    return answer.ok;
+    return aliveSchema.parse(await answer.json()).distribution;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

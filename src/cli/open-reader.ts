@@ -4,14 +4,15 @@ import { openLedger } from '../adapters/ledger.ts';
 import { createFsObjects } from '../adapters/objects/fs.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { RegrowError } from '../errors.ts';
+import { readInstance } from '../roles/instance.ts';
 import { statePaths } from '../roles/parts.ts';
-import { createHttpReader, daemonAnswers } from './http-reader.ts';
+import { createHttpReader, type Distribution, findDaemon } from './http-reader.ts';
 import { createLocalReader } from './local-reader.ts';
 import type { Output } from './output.ts';
 import type { OpenReader, Reader } from './reader.ts';
 
 /** Where the daemon of a configuration is to be asked: one that listens everywhere is asked on this machine. */
-function serverOf({ config }: Pick<LoadedConfig, 'config'>): string {
+export function serverOf({ config }: Pick<LoadedConfig, 'config'>): string {
   const { host, port } = config.api;
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
@@ -55,8 +56,19 @@ async function localReader({ config }: LoadedConfig): Promise<Reader> {
 }
 
 /**
+ * Whether a daemon is the one of a configuration: `unknown` where this machine has no state directory of it to compare with, or
+ * the daemon does not say.
+ */
+export function isOwn({ config }: Pick<LoadedConfig, 'config'>, { instance }: Distribution): boolean | 'unknown' {
+  const { stateDirectory } = config;
+  if (instance === undefined || !existsSync(stateDirectory)) return 'unknown';
+  return readInstance(statePaths(config).instance) === instance;
+}
+
+/**
  * The daemon that `--server` names; without it the configured one where it answers, else what it left in its state
- * directory, and a note says so. `file`: of the configuration, as loadConfig takes it.
+ * directory, and a note says so. `file`: of the configuration, as loadConfig takes it. Errors: daemon.other where another
+ * distribution's daemon has the configured address.
  */
 export function createOpenReader(output: Output, file?: string): OpenReader {
   return async (server) => {
@@ -64,9 +76,28 @@ export function createOpenReader(output: Output, file?: string): OpenReader {
     const { apiToken } = loaded.secrets;
     if (server !== undefined) return httpReader(server, apiToken);
     const configured = serverOf(loaded);
-    if (await daemonAnswers(configured)) return httpReader(configured, apiToken);
+    const daemon = await findDaemon(configured);
+    if (daemon !== undefined) {
+      const own = isOwn(loaded, daemon);
+      if (own === false) throw otherDaemon(loaded, configured, daemon);
+      if (own === 'unknown') output.note(`the daemon of "${daemon.title}" answers at ${configured}`);
+      return httpReader(configured, apiToken);
+    }
     const reader = await localReader(loaded);
     output.note(`no daemon answers at ${configured}: this is what it left in ${reader.where}`);
     return reader;
   };
+}
+
+function otherDaemon({ config, file }: LoadedConfig, server: string, { title }: Distribution): RegrowError {
+  const { stateDirectory } = config;
+  return new RegrowError(
+    'daemon.other',
+    `another daemon answers at ${server}: that of "${title}", not that of ${stateDirectory}`,
+    {
+      ...(file === undefined ? {} : { file }),
+      field: 'api.port',
+      remedy: `start the own one with \`regrow run\`, with another api.port as long as that one runs; or ask that one with --server ${server}`,
+    },
+  );
 }

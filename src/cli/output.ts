@@ -86,6 +86,8 @@ export function exitCodeOf(code: ErrorCode): ExitCode {
     case 'config.invalid':
     case 'queue.unreachable':
     case 'daemon.unreachable':
+    case 'daemon.other':
+    case 'daemon.address-taken':
     case 'storage.full':
     case 'storage.failed':
     case 'ledger.failed':

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { z } from 'zod';
 import { createGit } from '../adapters/git.ts';
 import { createGitHubClient } from '../adapters/github/client.ts';
@@ -13,7 +14,9 @@ import type { Exec } from '../ports/exec.ts';
 import { createRepositoryView } from '../report/repository.ts';
 import { statePaths } from '../roles/parts.ts';
 import { type Check, fail, ok, warn } from './doctor-check.ts';
+import { findDaemon } from './http-reader.ts';
 import { findProgram } from './machine-checks.ts';
+import { isOwn, serverOf } from './open-reader.ts';
 import { checkWatchTokens } from './watch-token-check.ts';
 
 export interface ServiceCheckOptions {
@@ -25,7 +28,7 @@ export interface ServiceCheckOptions {
   readonly path: string;
 }
 
-/** Redis, the forge with its token, and the object store. Everything is only read. */
+/** Redis, the forge with its token, the object store and the api's address. Everything is only read. */
 export async function checkServices(options: ServiceCheckOptions): Promise<readonly Check[]> {
   const { config, secrets } = options;
   return [
@@ -33,6 +36,7 @@ export async function checkServices(options: ServiceCheckOptions): Promise<reado
     await (config.forge.kind === 'git' ? checkBareForge(options) : checkGitHub(options)),
     await checkWatchTokens(config, secrets),
     await checkObjects(config),
+    await checkAddress(config),
   ];
 }
 
@@ -117,4 +121,31 @@ async function checkObjects(config: Config): Promise<Check> {
     const { message, remedy } = reportError(thrown);
     return fail('object store', message, remedy);
   }
+}
+
+/** Whether the api can listen where it should; the daemon that does so already may be the own one. */
+async function checkAddress(config: Config): Promise<Check> {
+  const { host, port } = config.api;
+  const at = `${host}:${port}`;
+  const reason = await whyNot(host, port);
+  if (reason === undefined) return ok('api address', at);
+  const server = serverOf({ config });
+  const daemon = reason === 'EADDRINUSE' ? await findDaemon(server) : undefined;
+  if (daemon === undefined) {
+    const text =
+      reason === 'EADDRINUSE' ? `another program listens at ${at}` : `${at} cannot be listened at: ${reason}`;
+    return fail('api address', text, 'end it, or set api.port and api.host to an address that is free');
+  }
+  if (isOwn({ config }, daemon) === true) return ok('api address', `the daemon runs: ${server}`);
+  const text = `another daemon answers at ${server}: that of "${daemon.title}"`;
+  return fail('api address', text, 'end that one, or set api.port');
+}
+
+/** The system's word for why nothing can listen there; undefined where something can. */
+function whyNot(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ host, port }, () => server.close(() => resolve(undefined)));
+  });
 }

@@ -2,6 +2,7 @@ import { createLedgerReader } from '../adapters/ledger-reader.ts';
 import { createApi } from '../api/server.ts';
 import { heartbeat } from './conductor/conductor.ts';
 import type { RoleHost } from './host.ts';
+import { ensureInstance } from './instance.ts';
 
 /** Serves what is, to people and programs. Holds no token but its own. Gives the address. */
 export async function startApi(host: RoleHost): Promise<string> {
@@ -19,6 +20,7 @@ export async function startApi(host: RoleHost): Promise<string> {
       log: log.child({ role: 'api' }),
       settings: {
         title: config.api.title,
+        instance: ensureInstance(paths.instance),
         targets: config.targets,
         watchInterval: config.watch.interval,
         reconcileInterval: config.reconcile.interval,

@@ -39,6 +39,7 @@ export function statePaths(config: Pick<Config, 'stateDirectory'> & Partial<Pick
   return {
     objects: config.objects?.directory ?? at('objects'),
     ledger: at('ledger.sqlite'),
+    instance: at('instance'),
     redis: at('redis'),
     keys: config.publish?.keyDirectory ?? at('keys'),
     mirror: at('recipes-mirror.git'),

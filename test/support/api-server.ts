@@ -14,6 +14,7 @@ export async function startTestApi(
   world: World,
   change: Partial<ApiSettings> = {},
   options: ApiOptions = {},
+  port = 0,
 ): Promise<TestApi> {
   const { ledger, objects, queue, clock } = world;
   const api = await createApi(
@@ -29,7 +30,7 @@ export async function startTestApi(
     },
     options,
   );
-  return { base: await api.listen({ host: '127.0.0.1', port: 0 }), close: () => api.close() };
+  return { base: await api.listen({ host: '127.0.0.1', port }), close: () => api.close() };
 }
 
 export interface RawAnswer {

@@ -278,7 +278,10 @@ describe('asking for work', () => {
 describe('health', () => {
   test('healthz, readyz, metrics', async () => {
     await fill();
-    expect(await get('/healthz')).toEqual({ status: 200, body: { status: 'ok' } });
+    expect(await get('/healthz')).toEqual({
+      status: 200,
+      body: { status: 'ok', distribution: { title: 'test distribution' } },
+    });
     expect((await get('/readyz')).status).toBe(200);
     const metrics = await (await fetch(`${api.base}/metrics`)).text();
     expect(metrics).toContain('regrow_packages{state="failing"} 1');

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -35,7 +35,10 @@ async function made(name: string): Promise<string> {
   const output = createOutput({ stdout: { write: () => {} }, stderr: { write: () => {} } });
   await initCommand({ output }).parseAsync([join(folder, name)], { from: 'user' });
   expect(output.exitCode).toBe(0);
-  return join(folder, name, 'regrow.yaml');
+  const file = join(folder, name, 'regrow.yaml');
+  // Another regrow may run on this machine.
+  appendFileSync(file, 'api: { port: 0 }\n');
+  return file;
 }
 
 test('what init made is healthy', async () => {

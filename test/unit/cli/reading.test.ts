@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CliContext } from '../../../src/cli/context.ts';
 import { eventsCommand, pokeCommand } from '../../../src/cli/events.ts';
 import { explainCommand } from '../../../src/cli/explain.ts';
-import { createHttpReader, daemonAnswers } from '../../../src/cli/http-reader.ts';
+import { createHttpReader, findDaemon } from '../../../src/cli/http-reader.ts';
 import { createLocalReader } from '../../../src/cli/local-reader.ts';
 import { logsCommand } from '../../../src/cli/logs.ts';
 import { createOutput, type Output } from '../../../src/cli/output.ts';
@@ -246,9 +246,9 @@ describe('where answers come from', () => {
       `error daemon.unreachable: no regrow daemon answers at ${base}\n  start it with \`regrow run\`, or say where it is with --server URL\n`,
     );
     expect(exitCode).toBe(3);
-    expect(await daemonAnswers(base)).toBe(false);
+    expect(await findDaemon(base)).toBeUndefined();
     api = await startTestApi(world);
-    expect(await daemonAnswers(api.base)).toBe(true);
+    expect(await findDaemon(api.base)).toEqual({ title: 'test distribution' });
   });
 
   test('something else that answers is not taken for the daemon', async () => {
