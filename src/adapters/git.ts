@@ -60,13 +60,15 @@ function refsFailed(repository: string, result: ExecResult): RegrowError {
 
 /** Heads and tags of `git ls-remote`; the commit of an annotated tag stands in the extra line `TAG^{}`. */
 export function parseRefs(text: string): readonly GitRef[] {
-  const commits = new Map<string, string>();
+  const refs = new Map<string, GitRef>();
   for (const line of text.split('\n')) {
-    const [id = '', name = ''] = line.split('\t');
-    const ref = name.endsWith('^{}') ? name.slice(0, -3) : name;
-    if (/^[0-9a-f]{40,64}$/.test(id) && /^refs\/(heads|tags)\//.test(ref)) commits.set(ref, id);
+    const [id = '', peeled = ''] = line.split('\t');
+    if (!/^[0-9a-f]{40,64}$/.test(id) || !/^refs\/(heads|tags)\//.test(peeled)) continue;
+    const name = peeled.replace(/\^\{\}$/, '');
+    const object = peeled === name ? undefined : refs.get(name)?.commit;
+    refs.set(name, { name, commit: id, ...(object === undefined ? {} : { object }) });
   }
-  return [...commits].map(([name, commit]) => ({ name, commit }));
+  return [...refs.values()];
 }
 
 async function checkout(git: GitCommand, request: GitCheckout): Promise<GitCommit> {

@@ -4,6 +4,8 @@ export interface GitRef {
   readonly name: string;
   /** The commit; of an annotated tag, the one that it peels to. */
   readonly commit: string;
+  /** Of an annotated tag: its own id, which some pin instead of the commit. */
+  readonly object?: string;
 }
 
 export interface GitCommit {

@@ -15,8 +15,8 @@ const branchForm = /^(.+)#([\w./+-]+)@([\w.+-]+)$/;
  * Tags of the repository that the first git-checkout of the recipe names, with the commits they peel to. Keys: `git:URL`.
  *
  * A checkout that follows a branch has no tags to go by: `git:URL#BRANCH@0_git` gives one, `0_gitDATE`, the day on which the commit
- * at the branch's head was first seen there; with a version that is no snapshot (`#stable@2.43`) it gives that version
- * with the commit, so that a branch that has moved on is seen as a tag that has moved.
+ * at the branch's head was first seen there; with a version that is no snapshot (`#stable@2.43`) it gives that version,
+ * because nothing says what the branch's commits are to be called.
  */
 export const gitSource: ReleaseSource = {
   kind: 'git',
@@ -73,8 +73,8 @@ function firstCheckout(nodes: readonly PipelineNode[]): PipelineNode | undefined
 }
 
 function tagsOf(refs: readonly GitRef[]) {
-  const tags = refs.flatMap(({ name, commit }) =>
-    name.startsWith(tagPrefix) ? [{ tag: name.slice(tagPrefix.length), commit, prerelease: false }] : [],
+  const tags = refs.flatMap(({ name, ...ids }) =>
+    name.startsWith(tagPrefix) ? [{ tag: name.slice(tagPrefix.length), prerelease: false, ...ids }] : [],
   );
   return highestFirst(tags);
 }

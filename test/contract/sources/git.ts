@@ -44,7 +44,7 @@ export const description: SourceDescription = {
   expected: [
     { tag: 'release/jq-1.8', commit: commit('7'), prerelease: false },
     { tag: 'jq-1.10', commit: commit('4'), prerelease: false },
-    { tag: 'jq-1.9', commit: commit('6'), prerelease: false },
+    { tag: 'jq-1.9', commit: commit('6'), object: commit('5'), prerelease: false },
   ],
   listing: (versions) => {
     // What git-check-ref-format lets a ref be.

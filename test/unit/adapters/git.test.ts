@@ -48,12 +48,12 @@ const options = () => ({
 });
 
 describe('git', () => {
-  test('lists heads and tags, annotated tags by the commit that they peel to', async () => {
+  test('lists heads and tags, annotated tags by the commit that they peel to and their own id', async () => {
     const refs = await createGit(options()).lsRemote(address);
     expect(refs).toEqual([
       { name: 'refs/heads/main', commit: second },
       { name: 'refs/heads/regrow/jq', commit: first },
-      { name: 'refs/tags/v1', commit: first },
+      { name: 'refs/tags/v1', commit: first, object: git('rev-parse', 'v1') },
       { name: 'refs/tags/v2', commit: second },
     ]);
     expect(parseRefs('junk\n\nabc\trefs/tags/x\n')).toEqual([]);
