@@ -22,9 +22,9 @@ import type { NothingNew } from './new-pins.ts';
 import { obstacleTo } from './obstacles.ts';
 import { current, hold, ignore, type Outcome } from './outcome.ts';
 import type { Past, RecipeChange } from './past-updates.ts';
-import { streamOf } from './streams.ts';
+import { readingOf } from './reading.ts';
 import { type Choice, chooseTarget, limitsOf } from './target-choice.ts';
-import { type Candidates, candidatesOf, type Reading } from './version-rules.ts';
+import { type Candidates, candidatesOf } from './version-rules.ts';
 
 export interface DecideInput extends Past {
   readonly recipe: Recipe;
@@ -127,7 +127,7 @@ function byRelease(one: Case): Outcome {
 function byVersions(one: Case): Outcome {
   const { input, source, update, observation, annotations } = one;
   const { name, version } = input.recipe.package;
-  const reading = readingOf(one);
+  const reading = readingOf(input.recipe, source, input.policy, annotations);
   const found = candidatesOf(observation.tags, update, name, reading);
   const newest = found.usable[0];
   const left = describeRejections(found.rejected, observation);
@@ -146,12 +146,6 @@ function byVersions(one: Case): Outcome {
   const choice = chooseTarget(newerOf(found, version), limits, input.now, (target) => fixesOf(input, target));
   const outcome = choice.kind === 'target' ? byTarget(one, choice) : waiting(choice);
   return { ...outcome, evidence: [...(outcome.evidence ?? []), ...left] };
-}
-
-function readingOf({ input, source, annotations }: Case): Reading {
-  const { name, version } = input.recipe.package;
-  const leaves = annotations.stream === 'any' || input.policy.anyStream.includes(name);
-  return { source, stream: leaves ? undefined : streamOf(name, version), ignore: annotations.ignore };
 }
 
 /** They are sorted, newest first. */

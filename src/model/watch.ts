@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { updateBlockSchema } from './recipe/update-block.ts';
 
-/** A recipe that watches a source, and what it makes versions of. */
+/** A recipe that watches a source, and how it reads the tags there. */
 export const watcherSchema = z.strictObject({
   package: z.string(),
   update: updateBlockSchema,
   chosenBy: z.enum(['annotation', 'update', 'address']),
+  /** The leading part that its versions have. */
+  stream: z.string().optional(),
+  /** Versions that are never taken. */
+  ignore: z.array(z.string()).optional(),
 });
 
 /** One upstream source that recipes on main watch, and when it is asked. */

@@ -56,7 +56,7 @@ export function createPoller(context: PollerContext): JobHandlers {
           cursor,
           signal,
           urgent,
-          ...(watchers.length === 0 ? {} : { enough: enoughFor(watchers) }),
+          ...(watchers.length === 0 ? {} : { enough: enoughFor(source, watchers) }),
         }),
       );
       try {

@@ -14,11 +14,12 @@ import type { ConductorContext } from './context.ts';
 import { createDecider } from './deciding.ts';
 import { createAdvisoryShelf, recordFindings } from './finding.ts';
 import { followProposals } from './following.ts';
+import { readForge } from './forge-reading.ts';
 import { recordGenerations } from './generations.ts';
 import { updateImages } from './imaging.ts';
 import { recordVerdicts } from './judging.ts';
 import { advisoryJob, recordFailure, recordObserved } from './observing.ts';
-import { makeProposal, proposalFindings, readForge, startProposals } from './proposing.ts';
+import { makeProposal, proposalFindings, startProposals } from './proposing.ts';
 import { publishReady } from './publishing.ts';
 import { createRecipeReader, type RecipeTree } from './recipes.ts';
 import { recordRefusals } from './refusals.ts';
@@ -52,6 +53,11 @@ const forgeSource = 'forge';
 /** Rounds in a row before the next event or the timer goes on. */
 const mostRounds = 20;
 
+function eventKind({ area, code }: Problem) {
+  if (code === 'source.moved') return 'tag-moved';
+  return area === 'recipe' ? 'recipe-invalid' : 'problem';
+}
+
 /** What the forge said, and when (milliseconds since 1970). */
 interface Asked {
   readonly proposals: readonly Proposal[];
@@ -64,7 +70,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
   const view = createRepositoryView(objects);
   const advisories = createAdvisoryShelf(context);
   const decideAll = createDecider(context);
-  const watching = createWatching(context, context.settings.watch);
+  const watching = createWatching(context);
   let asked: Asked | undefined;
   /** What goes on now. */
   const busy = new Set<Promise<unknown>>();
@@ -164,7 +170,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
       log.warn({ problem }, 'found a problem');
       await book.tell({
         id: `problem/${key}/${problem.code}/${problem.message}`,
-        kind: problem.area === 'recipe' ? 'recipe-invalid' : 'problem',
+        kind: eventKind(problem),
         package: problem.name,
         text: `${problem.name}: ${problem.message}`,
         facts: { code: problem.code, area: problem.area },

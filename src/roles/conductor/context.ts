@@ -7,6 +7,7 @@ import type { Forge } from '../../ports/forge.ts';
 import type { Git, RecipeRepository } from '../../ports/git.ts';
 import type { Objects } from '../../ports/objects.ts';
 import type { Sources } from '../../ports/sources.ts';
+import type { IntervalBounds } from '../../watch/rhythm.ts';
 import type { Book } from './book.ts';
 
 export interface ConductorSettings {
@@ -19,7 +20,7 @@ export interface ConductorSettings {
   /** Whether a proposal that is green on every target merges by itself. */
   readonly mergeGreen: boolean;
   /** How often an upstream is asked: milliseconds from one look to the next. */
-  readonly watch: { readonly shortest: number; readonly longest: number };
+  readonly watch: IntervalBounds;
   /** Milliseconds that what the forge said is used again while results come in. */
   readonly forgeRest: number;
   /** Where people reach the api, for links in proposals. */

@@ -1,6 +1,7 @@
+import { readingOf } from '../../decide/reading.ts';
 import { RegrowError } from '../../errors.ts';
-import type { SourceChoice } from '../../model/observation.ts';
-import type { Recipe } from '../../model/recipe/recipe.ts';
+import type { Policy } from '../../model/policy.ts';
+import type { Recipe, UpdateBlock } from '../../model/recipe/recipe.ts';
 import type { Watcher } from '../../model/watch.ts';
 import { chooseSource } from '../../watch/choice.ts';
 import { periodOf } from '../../watch/rhythm.ts';
@@ -15,28 +16,30 @@ export interface WatchedSource {
   readonly period: number;
 }
 
-const known = new WeakMap<RecipeTree, ReadonlyMap<string, WatchedSource>>();
+type Recipes = Pick<RecipeTree, 'recipes'>;
 
-/** Every source that an enabled recipe names; each is asked once, however many recipes share it. */
-export function watchedSources(tree: RecipeTree): ReadonlyMap<string, WatchedSource> {
-  const sources = known.get(tree) ?? findSources(tree);
+const known = new WeakMap<Recipes, ReadonlyMap<string, WatchedSource>>();
+
+/** Every source that an enabled recipe names; each is asked once, however many recipes share it. A conductor has one policy. */
+export function watchedSources(tree: Recipes, policy: Pick<Policy, 'anyStream'>): ReadonlyMap<string, WatchedSource> {
+  const sources = known.get(tree) ?? findSources(tree, policy);
   known.set(tree, sources);
   return sources;
 }
 
-function findSources(tree: RecipeTree): ReadonlyMap<string, WatchedSource> {
+function findSources(tree: Recipes, policy: Pick<Policy, 'anyStream'>): ReadonlyMap<string, WatchedSource> {
   const sources = new Map<string, WatchedSource>();
   for (const name of [...tree.recipes.keys()].sort()) {
     const recipe = tree.recipes.get(name)?.recipe;
     if (recipe?.update?.enabled !== true) continue;
-    const choice = choiceOf(recipe);
-    if (choice === undefined) continue;
-    const { key: source, chosenBy } = choice;
+    const found = watcherOf(recipe, recipe.update, policy);
+    if (found === undefined) continue;
+    const { source, watcher } = found;
     const before = sources.get(source);
     const period = periodOf(recipe.update);
     sources.set(source, {
       source,
-      watchers: [...(before?.watchers ?? []), { package: name, update: recipe.update, chosenBy }],
+      watchers: [...(before?.watchers ?? []), watcher],
       period: Math.min(before?.period ?? period, period),
     });
   }
@@ -44,9 +47,25 @@ function findSources(tree: RecipeTree): ReadonlyMap<string, WatchedSource> {
 }
 
 /** A recipe whose annotation cannot be read is a problem of its own; here it watches nothing. */
-function choiceOf(recipe: Recipe): SourceChoice | undefined {
+function watcherOf(
+  recipe: Recipe,
+  update: UpdateBlock,
+  policy: Pick<Policy, 'anyStream'>,
+): { readonly source: string; readonly watcher: Watcher } | undefined {
   try {
-    return chooseSource(recipe);
+    const choice = chooseSource(recipe);
+    if (choice === undefined) return undefined;
+    const { stream, ignore } = readingOf(recipe, choice, policy);
+    return {
+      source: choice.key,
+      watcher: {
+        package: recipe.package.name,
+        update,
+        chosenBy: choice.chosenBy,
+        ...(stream === undefined ? {} : { stream }),
+        ...(ignore === undefined ? {} : { ignore: [...ignore] }),
+      },
+    };
   } catch (thrown) {
     if (thrown instanceof RegrowError) return undefined;
     throw thrown;

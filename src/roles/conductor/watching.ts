@@ -4,7 +4,7 @@ import type { WatchRequest } from '../../model/request.ts';
 import type { WatchedResult } from '../../model/result.ts';
 import { dueAt } from '../../model/watch.ts';
 import { isOfGitHubRepository } from '../../watch/repository.ts';
-import { type IntervalBounds, watchInterval } from '../../watch/rhythm.ts';
+import { watchInterval } from '../../watch/rhythm.ts';
 import { storeRequest } from '../effects.ts';
 import { enoughFor } from '../enough.ts';
 import type { ConductorContext } from './context.ts';
@@ -17,7 +17,7 @@ import { type WatchedSource, watchedSources } from './watched-sources.ts';
 const batchSizes: Readonly<Record<string, number>> = { github: 200 };
 const usualBatchSize = 25;
 
-export type WatchContext = Pick<ConductorContext, 'book' | 'objects' | 'queues' | 'clock'>;
+export type WatchContext = Pick<ConductorContext, 'book' | 'objects' | 'queues' | 'clock' | 'settings'>;
 
 /** What is poked: a package, or a repository on GitHub, `OWNER/REPO`. */
 export interface Poked {
@@ -35,13 +35,14 @@ export interface Watching {
 }
 
 /** When which upstream is asked. What was asked when is in the ledger; what is being asked is in memory. */
-export function createWatching(context: WatchContext, bounds: IntervalBounds): Watching {
+export function createWatching(context: WatchContext): Watching {
   const { book, clock, queues, objects } = context;
+  const { watch: bounds, policy } = context.settings;
   const flights = createFlights(clock);
 
   /** Brings the rows of what is watched up to date: recipes come, go and change, and the rhythm of a source does. */
   async function watch(tree: RecipeTree): Promise<ReadonlyMap<string, WatchedSource>> {
-    const watched = watchedSources(tree);
+    const watched = watchedSources(tree, policy);
     for (const { source, watchers, period } of watched.values()) {
       const asked = pastOrNow(book.get('watch', source)?.value.asked, clock.now());
       const failure = book.get('observation', `failure/${source}`)?.value;
@@ -73,7 +74,7 @@ export function createWatching(context: WatchContext, bounds: IntervalBounds): W
         const observation = observationOf(source);
         const cursor = storedCursor(context, source);
         // Older tags that were not read may be what a recipe of today looks for: `unchanged` would be no answer to it.
-        const lacks = observation?.more === true && !enoughFor(watchers)(observation.tags);
+        const lacks = observation?.more === true && !enoughFor(source, watchers)(observation.tags);
         return {
           source,
           watchers: [...watchers],

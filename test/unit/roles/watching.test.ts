@@ -34,8 +34,8 @@ beforeEach(async () => {
 async function begin(): Promise<void> {
   book = await openBook(ledger, clock);
   const find = async (_type: string, { request }: { request: string }) => queued.get(request);
-  const context = { book, objects, clock, queues: { find } } as unknown as WatchContext;
-  watching = createWatching(context, { shortest: 5 * minute, longest: 30 * minute });
+  const settings = { watch: { shortest: 5 * minute, longest: 30 * minute }, policy: { anyStream: [] } };
+  watching = createWatching({ book, objects, clock, queues: { find }, settings } as unknown as WatchContext);
 }
 
 /** Recipes by name: what stands below `update:`, indented by two. */
@@ -232,6 +232,21 @@ describe('what is due', () => {
     clock.advance(31 * minute);
     expect((await due(picky))[0]?.sources[0]).toMatchObject({ cursor: `etag of ${source('x')}` });
   });
+});
+
+test('a package that keeps to a stream looks for a version of that, however far back', async () => {
+  const named = (name: string, version: string) => {
+    const text = `package:\n  name: ${name}\n  version: "${version}"\n  epoch: 0\nupdate:\n  enabled: true\n${github('o/x')}`;
+    return [name, { recipe: parseRecipe(`${name}.yaml`, text).recipe }] as const;
+  };
+  const tree = { recipes: new Map([named('tool-1.2', '1.2.3'), named('tool', '9.0')]) } as unknown as RecipeTree;
+  const [first] = await due(tree);
+  expect(first?.sources[0]?.watchers).toMatchObject([{ package: 'tool' }, { package: 'tool-1.2', stream: '1.2' }]);
+  expect(first?.sources[0]?.watchers[0]).not.toHaveProperty('stream');
+  if (first === undefined) throw new Error('nothing asked');
+  await answer(first, [observed(source('x'), [tag('9.1')], true)]);
+  clock.advance(31 * minute);
+  expect((await due(tree))[0]?.sources[0]).not.toHaveProperty('cursor');
 });
 
 describe('what is being asked', () => {
