@@ -29,13 +29,30 @@ export function editPins(text: string, edits: readonly PinEdit[]): string {
   const isGone = (pin: DependencyPin) => byStart.has(pin.start) && byStart.get(pin.start)?.to === undefined;
   const gone = touched.filter((step) => step.pins.every(isGone) && !namesFile(recipe, step));
   const others = touched.filter((step) => !gone.includes(step));
-  return applyEdits(text, [
+  const edited = applyEdits(text, [
     ...runs(
       text,
       gone.map((step) => linesOf(recipe, step)),
     ).map((run) => withBlank(text, run)),
     ...others.flatMap((step) => pinEditsOf(recipe, step, byStart)),
   ]);
+  checkEdited(recipe, edited, byStart);
+  return edited;
+}
+
+/** An edit by position that took more or less than it was to take would be found by nobody. */
+function checkEdited(recipe: RecipeDocument, edited: string, edits: ReadonlyMap<number, PinEdit>): void {
+  const wanted = allPins(recipe).flatMap((pin) => {
+    const edit = edits.get(pin.start);
+    if (edit === undefined) return [pin.text];
+    return edit.to === undefined ? [] : [raisedText(pin, edit.to)];
+  });
+  const left = allPins(readRecipeDocument(edited)).map((pin) => pin.text);
+  if (wanted.join(' ') !== left.join(' ')) throw editImpossible(['pipeline'], 'its pins are not where they seem to be');
+}
+
+function allPins(recipe: RecipeDocument): readonly DependencyPin[] {
+  return pinSteps(recipe).flatMap((step) => step.pins);
 }
 
 /** What changes in a step that stays. */
@@ -62,8 +79,12 @@ function namesFile(recipe: RecipeDocument, step: PinStep): boolean {
   );
 }
 
-function raise({ text, start, end, means }: DependencyPin, to: string): TextEdit {
-  return { start, end, text: means === undefined ? text : text.replace(`@${means.version}`, `@${to}`) };
+function raise(pin: DependencyPin, to: string): TextEdit {
+  return { start: pin.start, end: pin.end, text: raisedText(pin, to) };
+}
+
+function raisedText({ text, means }: DependencyPin, to: string): string {
+  return means === undefined ? text : text.replace(`@${means.version}`, `@${to}`);
 }
 
 /** Part of a text, in whole lines. */

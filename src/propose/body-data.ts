@@ -17,6 +17,8 @@ const headSchema = z.strictObject({
   urgency: z.enum(['security', 'normal', 'low']),
   fixes: z.array(z.string()),
   evidence: z.array(evidenceSchema),
+  /** What came of the recipe's dependency pins, a sentence each. */
+  pins: z.array(z.string()).optional(),
   release: z.string().optional(),
   compare: z.string().optional(),
 });

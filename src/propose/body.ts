@@ -30,7 +30,7 @@ const buildsClose = '<!-- /regrow:builds -->';
 const noBuilds = 'None yet.';
 
 /**
- * The body as Markdown. `parseBody` gives back what went in, but for evidence that had no room. `builds` is what the section
+ * The body as Markdown. `parseBody` gives back what went in, but for evidence and pins that had no room. `builds` is what the section
  * of builds says (`buildsTable`, or `buildsIn` of another body). Throws forge.refused when it is more than a forge takes.
  */
 export function printBody(data: BodyData, builds: string = noBuilds): string {
@@ -53,7 +53,7 @@ export function printBody(data: BodyData, builds: string = noBuilds): string {
 function print(data: BodyData, builds: string, size: Size): string {
   const own = data.changes.find((change) => change.package === data.package);
   const from = own === undefined ? '' : ` from ${code(own.from)}`;
-  const kept = size === sizes[0] ? data : { ...data, evidence: data.evidence.slice(0, size.evidence) };
+  const kept = size === sizes[0] ? data : shortened(data, size);
   const parts = [
     `**${plain(data.package)}** goes${from} to ${code(data.version)}: ${plain(data.because)}.`,
     data.fixes.length === 0
@@ -62,12 +62,19 @@ function print(data: BodyData, builds: string, size: Size): string {
     links(data),
     section('Why', evidenceList(data, size)),
     section('Changes', changesTable(data, size)),
+    section('Dependency pins', pinsList(data, size)),
     section('Builds', `${buildsOpen}\n${builds}\n${buildsClose}`),
     '---',
     'Made by regrow. It keeps this branch up to date and never overwrites a commit that is not its own. Close this pull request to skip the version.',
     writeData(kept),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+/** What is kept where there is little room: what goes can be found again, with the next look at upstream. */
+function shortened(data: BodyData, size: Size): BodyData {
+  const evidence = data.evidence.slice(0, size.evidence);
+  return { ...data, evidence, ...(data.pins === undefined ? {} : { pins: data.pins.slice(0, size.evidence) }) };
 }
 
 function links({ release, compare }: BodyData): string {
@@ -89,6 +96,11 @@ function evidenceList({ evidence }: BodyData, size: Size): string {
       ({ fact, source, at }) => `- ${plain(fact)} (${link(source, source)}${at === undefined ? '' : `, ${plain(at)}`})`,
     )
     .join('\n');
+}
+
+function pinsList({ pins = [] }: BodyData, size: Size): string {
+  const lines = pins.slice(0, size.rows).map((pin) => `- ${plain(cut(pin, 2 * size.text))}`);
+  return `${lines.join('\n')}${more(pins.length, size.rows)}`;
 }
 
 function changesTable({ changes }: BodyData, size: Size): string {

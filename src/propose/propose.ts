@@ -22,6 +22,8 @@ export interface Update {
   readonly urgency: Decision['urgency'];
   readonly fixes: readonly string[];
   readonly evidence: readonly Evidence[];
+  /** What came of the recipe's dependency pins, a sentence each. */
+  readonly pins?: readonly string[];
   /** Page of the release, and of the difference to the version before. */
   readonly release?: string;
   readonly compare?: string;
@@ -97,6 +99,7 @@ function bodyOf(update: Update, content: string): BodyData {
     urgency: update.urgency,
     fixes: [...update.fixes],
     evidence: [...update.evidence],
+    ...(update.pins === undefined || update.pins.length === 0 ? {} : { pins: [...update.pins] }),
     ...(update.release === undefined ? {} : { release: update.release }),
     ...(update.compare === undefined ? {} : { compare: update.compare }),
     changes: [...update.changes],

@@ -46,6 +46,16 @@ const dependents = (count: number, why: string) =>
   });
 
 describe('the body of a pull request', () => {
+  it('says what came of dependency pins, and gives it back', () => {
+    const pins = ['Dropped golang.org/x/crypto@v0.45.0: go.mod requires v0.46.0', 'Kept a|b@v1: <x> is not there'];
+    const body = printBody({ ...data, pins });
+    expect(body).toContain(
+      '### Dependency pins\n\n- Dropped golang.org/x/crypto@&#8203;v0.45.0: go.mod requires v0.46.0\n- Kept a&#124;b@&#8203;v1: &#60;x&#62; is not there\n\n### Builds',
+    );
+    expect(parseBody(body)).toEqual({ ...data, pins });
+    expect(printBody(data)).not.toContain('Dependency pins');
+  });
+
   it('says to people what, why, where from, what changes and how the builds are', () => {
     const body = printBody(data, buildsTable(builds));
     const shown = body.slice(0, body.indexOf('<!-- regrow:update'));
