@@ -4,15 +4,19 @@ import { RegrowError } from '../../errors.ts';
 import { parseTarget } from '../../model/target.ts';
 import type { GitRef } from '../../ports/git.ts';
 import type { ConductorContext } from './context.ts';
+import { settlePins } from './dependency-pins.ts';
 import type { RecipeFile } from './recipes.ts';
 
-/** The recipe at another version, every source looked up and pinned. `changed`: hashes that are not what they were. */
+/**
+ * The recipe at another version, every source looked up and pinned, and without the dependency pins that the new release
+ * makes superfluous. `changed`: hashes that are not what they were. `pins`: what came of dependency pins, a sentence each.
+ */
 export async function pinVersion(
   context: ConductorContext,
   file: RecipeFile,
   version: string,
   signal: AbortSignal,
-): Promise<{ readonly text: string; readonly changed: readonly HashEdit[] }> {
+): Promise<{ readonly text: string; readonly changed: readonly HashEdit[]; readonly pins: readonly string[] }> {
   const target = context.settings.targets[0];
   if (target === undefined) throw new RegrowError('config.invalid', 'there is no target', { field: 'targets' });
   const found: { source: SourceToResolve; hashes: ResolvedHashes }[] = [];
@@ -20,10 +24,9 @@ export async function pinVersion(
     found.push({ source, hashes: await lookUp(context, file, source, signal) });
   }
   const hashes = hashEdits(found);
-  return {
-    text: bumpRecipe(file.text, { version, hashes }),
-    changed: hashes.filter((edit) => edit.old !== edit.value),
-  };
+  const bumped = bumpRecipe(file.text, { version, hashes });
+  const { text, notes } = await settlePins(context, file.path, bumped, parseTarget(target), signal);
+  return { text, changed: hashes.filter((edit) => edit.old !== edit.value), pins: notes };
 }
 
 async function lookUp(

@@ -182,7 +182,7 @@ async function showUpdate(
   const file = world.tree.recipes.get(name);
   if (decision?.action !== 'bump' || decision.to === undefined || file === undefined) return undefined;
   if (`${decision.to.version}-r${decision.to.epoch}` !== version) return undefined;
-  const { text } = await pinVersion(context, file, decision.to.version, signal);
+  const { text, pins } = await pinVersion(context, file, decision.to.version, signal);
   const change: Change = {
     package: name,
     path: file.path,
@@ -202,6 +202,7 @@ async function showUpdate(
       urgency: decision.urgency,
       fixes: decision.fixes,
       evidence: decision.evidence,
+      pins,
       afresh,
       ...linksOf(decision),
     },
