@@ -125,6 +125,11 @@ export function listOf<T>(entry: z.ZodType<T>) {
   return z.array(z.unknown()).transform((values, context) => readable(values, entry, context));
 }
 
+/** The same of an element of XML, which is no list where it comes once. */
+export function oneOrMore<T>(entry: z.ZodType<T>) {
+  return z.preprocess((value) => [value].flat(), listOf(entry));
+}
+
 /** The same of an object by name: `[name, entry]`. */
 export function entriesOf<T>(entry: z.ZodType<T>) {
   return z

@@ -44,7 +44,7 @@ export function answerOf(request: PollRequest, { clock }: Pick<WatchPorts, 'cloc
 }
 
 /** A cursor is an entity tag (RFC 9110 section 8.8.3), which has quotes, or a digest, which has none. */
-function etagOf(cursor: string | undefined): string | undefined {
+export function etagOf(cursor: string | undefined): string | undefined {
   return cursor?.includes('"') === true ? cursor : undefined;
 }
 

@@ -3,6 +3,7 @@ import { createExec } from '../../src/adapters/exec.ts';
 import { createGit } from '../../src/adapters/git.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 import type { UpstreamTag } from '../../src/model/observation.ts';
+import type { Recipe } from '../../src/model/recipe/recipe.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Releases } from '../../src/ports/releases.ts';
 import { pollSource } from '../../src/watch/poll.ts';
@@ -32,6 +33,10 @@ export interface SourceDescription {
   readonly tolerates?: readonly MalformedName[];
   /** Codes of malformed answers; default upstream.answer-invalid. */
   readonly codes?: Partial<Record<MalformedName, ErrorCode>>;
+  /** The code where nothing is listed; default none, it is an answer. */
+  readonly nothing?: ErrorCode;
+  /** The recipe that the annotations are of, for a kind that reads more of it. */
+  readonly recipe?: Recipe;
   /** Identifiers behind `KIND:` in an annotation, and their keys; undefined for what cannot be one. */
   readonly annotated: Readonly<Record<string, string | undefined>>;
   /** Addresses that a source is downloaded from, and the keys that they say beyond doubt. */
@@ -122,7 +127,9 @@ export function describeSource(description: SourceDescription): void {
 
   it('says that there is nothing where upstream lists nothing', async () => {
     upstream.answer(description.listing([]));
-    expect((await observe()).observation.tags).toEqual([]);
+    const answer = await poll();
+    const said = answer.kind === 'failed' ? answer.failure.code : answer.kind === 'observed' && answer.observation.tags;
+    expect(said).toEqual(description.nothing ?? []);
   });
 
   it(`reads ${many} versions`, { timeout: 60_000 }, async () => {
@@ -216,7 +223,7 @@ export function describeSource(description: SourceDescription): void {
   });
 
   it('takes what can be an identifier from an annotation, and nothing else', () => {
-    const recipe = null as never;
+    const recipe = description.recipe ?? (null as never);
     for (const [identifier, expected] of Object.entries(description.annotated)) {
       expect([identifier, source.annotated(identifier, recipe)]).toEqual([identifier, expected]);
     }

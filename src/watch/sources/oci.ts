@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { HttpAnswer } from '../../ports/http.ts';
 import { answerInvalid, documentFrom, fetchDocument, listOf, readJson, sendQuery } from '../document.ts';
 import { answerOf, highestFirst, identifierOf } from '../observe.ts';
+import { nextPage } from '../pages.ts';
 import type { PollRequest, ReleaseSource, WatchPorts } from '../source.ts';
 
 /** Names of github.com/opencontainers/distribution-spec, Pull; hosts of github.com/distribution/reference. */
@@ -42,7 +43,7 @@ export const ociSource: ReleaseSource = {
       const document = documentFrom({ url }, await ask(url));
       if (document === 'unchanged') break;
       tags.push(...(readJson(document, pageSchema).tags ?? []));
-      url = nextPage(url, document.headers['link']);
+      url = nextPage(document);
     }
     const versions = tags.filter((tag) => !attachment.test(tag)).map((tag) => ({ tag, prerelease: false }));
     return answerOf(request, ports, { tags: highestFirst(versions), more: url !== undefined });
@@ -92,13 +93,4 @@ function tokenAddress(url: string, challenge: string, name: string): string {
   if (service !== undefined) address.searchParams.set('service', service);
   address.searchParams.set('scope', fields.get('scope') ?? `repository:${name}:pull`);
   return address.href;
-}
-
-/** Of the `Link` header (RFC 8288); a page elsewhere would be given our token. */
-function nextPage(url: string, link: string | undefined): string | undefined {
-  const [, target] = /<([^>]+)>\s*;[^,]*\brel="?next"?/i.exec(link ?? '') ?? [];
-  if (target === undefined || !URL.canParse(target, url)) return undefined;
-  const next = new URL(target, url);
-  if (next.origin !== new URL(url).origin) throw answerInvalid(url, `goes on at ${next.origin}`);
-  return next.href;
 }
