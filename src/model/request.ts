@@ -69,7 +69,7 @@ export const imagePublishRequestSchema = z.strictObject({
 /** Sources that are asked together. */
 export const watchRequestSchema = z.strictObject({
   kind: z.literal('watch'),
-  /** Minutes since 1970, of a poke seconds: the same sources are asked again in another slot only. */
+  /** Of the schedule, or the second of a poke: the same sources are asked again in another slot only. */
   slot: z.number().int(),
   /** Somebody waits for the answers. */
   urgent: z.boolean(),

@@ -1,6 +1,7 @@
 import type { ReleaseObservation } from '../model/observation.ts';
 
-const minute = 60_000;
+const second = 1000;
+const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 
@@ -68,19 +69,27 @@ export function periodOf(update: {
 }
 
 /**
- * Milliseconds from one look at a source to the next, whole minutes. Upstreams that release often are asked often: a thousandth
+ * Milliseconds from one look at a source to the next: whole minutes, or whole seconds below one. Upstreams that release often are asked often: a thousandth
  * of the time between two releases, or of the time since the newest where that is longer, within the bounds. One whose rhythm
  * is not known has the longest: most of those are tags without dates that hardly ever move, and the longest bound is what is
  * promised for every package; the second tag that is seen to come makes the rhythm known. While a source fails, the pause is
  * as long as it has been failing for, up to a day. A recipe's schedule comes on top of all that.
  */
 export function watchInterval(facts: WatchFacts, bounds: IntervalBounds, now: Date): number {
-  const { shortest, longest } = { longest: bounds.longest, shortest: Math.min(bounds.shortest, bounds.longest) };
+  const { longest } = bounds;
+  const shortest = shortestInterval(bounds);
   const rhythm = facts.observation === undefined ? 'unknown' : rhythmOf(facts.observation);
   const wanted = rhythm === 'unknown' ? longest : Math.max(rhythm.gap, now.getTime() - rhythm.newest) / looksPerRelease;
   const usual = Math.min(longest, Math.max(shortest, wanted));
   const failing = Math.min(longestWhileFailing, failingFor(facts));
-  return Math.max(minute, Math.round(Math.max(usual, failing, facts.period) / minute) * minute);
+  const interval = Math.max(usual, failing, facts.period, second);
+  const unit = interval < minute ? second : minute;
+  return Math.round(interval / unit) * unit;
+}
+
+/** The shortest bound is never above the longest, which is the one that people set. Milliseconds. */
+export function shortestInterval({ shortest, longest }: IntervalBounds): number {
+  return Math.min(shortest, longest);
 }
 
 function failingFor({ failingSince, asked }: WatchFacts): number {

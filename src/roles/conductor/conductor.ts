@@ -23,6 +23,7 @@ import { makeProposal, proposalFindings, startProposals } from './proposing.ts';
 import { publishReady } from './publishing.ts';
 import { createRecipeReader, type RecipeTree } from './recipes.ts';
 import { recordRefusals } from './refusals.ts';
+import { releaseVersion } from './releasing.ts';
 import { tidy } from './tidying.ts';
 import { createWatching } from './watching.ts';
 import { observeWorld, type World } from './world.ts';
@@ -36,7 +37,7 @@ export interface ConductorOptions {
 
 export interface Conductor {
   readonly handlers: JobHandlers;
-  /** The jobs that ask the sources of the recipes on main that are due. `slot`: minutes since 1970. */
+  /** The jobs that ask the sources of the recipes on main that are due. `slot`: of the schedule. */
   watchJobs(slot: number): Promise<readonly AnyJobRequest[]>;
   /** The job that asks one advisory feed. */
   advisoryJobs(feed: string, slot: number): Promise<readonly AnyJobRequest[]>;
@@ -255,6 +256,9 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
       },
       async poke(job) {
         await context.queues.enqueueMany(await during(poke(job)));
+      },
+      async release({ package: name }) {
+        if (await during(releaseVersion(context, name))) await reconcile();
       },
       async propose(job, { signal }) {
         if (await during(proposeOne(job, signal))) await reconcile();

@@ -6,6 +6,7 @@ import { createSchedule } from '../../jobs/schedule.ts';
 import type { ImageRequest } from '../../model/request.ts';
 import type { Ledger } from '../../ports/ledger.ts';
 import type { Objects } from '../../ports/objects.ts';
+import { type IntervalBounds, shortestInterval } from '../../watch/rhythm.ts';
 import type { RoleHost } from '../host.ts';
 import { openForge } from '../parts.ts';
 import { publicKeysPrefix } from '../publisher.ts';
@@ -72,6 +73,7 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
   const over = new AbortController();
   const signal = AbortSignal.any([lost, over.signal]);
   const { config, objects, queues, clock, log, git, sources, pipelines } = parts;
+  const watch = { shortest: config.watch.shortestInterval * minute, longest: config.watch.interval * minute };
   const conductor = createConductor(
     {
       book: await openBook(ledger, clock, signal),
@@ -88,7 +90,7 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
         imagesPath: config.images.path,
         policy: config.policy,
         mergeGreen: config.forge.mergeGreen,
-        watch: { shortest: config.watch.shortestInterval * minute, longest: config.watch.interval * minute },
+        watch,
         forgeRest: config.forge.rest * 1000,
         publicUrl: config.api.publicUrl,
       },
@@ -103,7 +105,7 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
     clock,
     log,
     entries: [
-      { name: 'watch', every: minute, jobs: (slot) => conductor.watchJobs(slot) },
+      { name: 'watch', every: lookEvery(watch), jobs: (slot) => conductor.watchJobs(slot) },
       ...config.advisories.map(({ name, interval }) => ({
         name: `advisories/${name}`,
         every: interval * minute,
@@ -142,6 +144,11 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
     throw thrown;
   }
   return term;
+}
+
+/** Milliseconds between two looks at what is due: a minute, unless something may be due sooner. */
+function lookEvery(watch: IntervalBounds): number {
+  return Math.max(1000, Math.min(minute, shortestInterval(watch)));
 }
 
 /** The public keys that packages are signed with; empty until a publisher has started. */

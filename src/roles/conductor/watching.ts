@@ -26,7 +26,7 @@ export interface Poked {
 }
 
 export interface Watching {
-  /** The jobs that ask every source that is due and is not being asked. `slot`: minutes since 1970. */
+  /** The jobs that ask every source that is due and is not being asked. `slot`: of the schedule. */
   due(tree: RecipeTree, slot: number): Promise<readonly AnyJobRequest[]>;
   /** The jobs that ask sources now, whether they are due or not. `slot`: seconds since 1970. */
   poked(tree: RecipeTree, about: Poked, slot: number): Promise<readonly AnyJobRequest[]>;

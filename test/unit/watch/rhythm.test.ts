@@ -67,6 +67,7 @@ describe('how often a source is asked', () => {
 
   test('a shortest interval above the longest one is the longest one', () => {
     expect(minutes({ observation: released([1, 2, 3]) }, { shortest: 5 * minute, longest: 2 * minute })).toBe(2);
+    expect(minutes({}, { shortest: 5 * minute, longest: 1000 })).toBe(1 / 60);
   });
 });
 
