@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createExec } from '../../src/adapters/exec.ts';
 import { createGit } from '../../src/adapters/git.ts';
@@ -169,6 +170,21 @@ export function describeSource(description: SourceDescription): void {
       expect(await failureCode()).toBe(description.codes?.[name] ?? 'upstream.answer-invalid');
     });
   }
+
+  it('has one failure or readable tags, whatever a server says', { timeout: 60_000 }, async () => {
+    const damaged = fc
+      .tuple(fc.nat(whole.length), fc.nat(30), fc.uint8Array({ maxLength: 10 }))
+      .map(([at, cut, put]) => Buffer.concat([whole.subarray(0, at), put, whole.subarray(at + cut)]));
+    const other = fc.oneof(fc.json(), fc.string(), fc.uint8Array({ maxLength: 200 }));
+    await fc.assert(
+      fc.asyncProperty(fc.oneof({ weight: 3, arbitrary: damaged }, { weight: 1, arbitrary: other }), async (body) => {
+        upstream.answer({ ...recorded, [document]: { headers: { 'content-type': type }, body } });
+        const answer = await poll();
+        expect(answer.kind === 'failed' ? answer.failure.code : answer.kind).toMatch(/^(?:upstream\.|observed$)/);
+      }),
+      { numRuns: overHttp.length === 0 ? 40 : 150 },
+    );
+  });
 
   it.each([
     [404, 'upstream.not-found', {}],
