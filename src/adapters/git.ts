@@ -12,18 +12,29 @@ import {
   gitText,
   plainArgument,
 } from './git-command.ts';
+import { guardedGit } from './git-guard.ts';
 import { parseBatch, parseTree } from './git-objects.ts';
+import { createNetworkGuard, hostsOf } from './network/guard.ts';
 
 /** Bytes: some hundred thousand branches and tags. */
 const refsLimit = 64 * 1024 * 1024;
 
-/** Upstream's git repositories, through the git program. */
-export function createGit(options: GitOptions): Git {
-  const git = createGitCommand(options);
+export interface UpstreamGitOptions extends GitOptions {
+  /** Hosts and networks that may be asked though they are private, as `createNetworkGuard` reads them. Default none. */
+  readonly allowPrivate?: readonly string[];
+}
+
+/** Upstream's git repositories, through the git program. Throws config.invalid. */
+export function createGit(options: UpstreamGitOptions): Git {
+  const { allowPrivate = [], rewrite = [] } = options;
+  const command = createGitCommand(options);
+  // Mirrors may be private: the operator named them.
+  const guard = createNetworkGuard([...allowPrivate, ...hostsOf(rewrite.map(({ to }) => to))]);
+  const gitFor = (repository: string): Promise<GitCommand> => guardedGit(command, repository, guard, rewrite);
   return {
-    lsRemote: (repository, signal) => listRefs(git, repository, [], signal),
-    checkout: (request) => checkout(git, request),
-    files: (request) => files(git, request),
+    lsRemote: async (repository, signal) => listRefs(await gitFor(repository), repository, [], signal),
+    checkout: async (request) => checkout(await gitFor(request.repository), request),
+    files: async (request) => files(await gitFor(request.repository), request),
   };
 }
 

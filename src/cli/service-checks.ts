@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { createGit } from '../adapters/git.ts';
 import { createGitHubClient } from '../adapters/github/client.ts';
 import { gitHubFailure, readAnswer } from '../adapters/github/failure.ts';
+import { hostsOf } from '../adapters/network/guard.ts';
 import { createFsReader } from '../adapters/objects/fs-reader.ts';
 import type { Config } from '../config/schema.ts';
 import type { Secrets } from '../config/secrets.ts';
@@ -68,7 +69,8 @@ async function checkRedis({ config, secrets, log, path }: ServiceCheckOptions): 
 async function checkBareForge({ config, exec }: ServiceCheckOptions): Promise<Check> {
   const { repository, mainBranch } = config.forge;
   try {
-    const refs = await createGit({ exec, protocols: ['file', 'http', 'https'] }).lsRemote(repository);
+    const git = createGit({ exec, protocols: ['file', 'http', 'https'], allowPrivate: hostsOf([repository]) });
+    const refs = await git.lsRemote(repository);
     if (refs.some(({ name }) => name === `refs/heads/${mainBranch}`))
       return ok('forge', `${repository}, branch ${mainBranch}`);
     return fail('forge', `${repository} has no branch ${mainBranch}`, 'push it, or correct forge.mainBranch');

@@ -43,6 +43,8 @@ export function statePaths(config: Pick<Config, 'stateDirectory'> & Partial<Pick
     redis: at('redis'),
     keys: config.publish?.keyDirectory ?? at('keys'),
     mirror: at('recipes-mirror.git'),
+    /** Of commands, which must not get in the way of a daemon that has the same state directory. */
+    commandMirror: at('command-mirror.git'),
     sources: at('sources'),
     workspaces: at('workspaces'),
   };
@@ -97,7 +99,7 @@ export async function openParts(options: PartsOptions): Promise<SharedParts> {
     quota,
     objects: options.wrapObjects === undefined ? objects : options.wrapObjects(objects),
     exec,
-    git: createGit({ exec, rewrite }),
+    git: createGit({ exec, rewrite, allowPrivate: config.network.allowPrivate }),
     sources: createSources({
       directory: paths.sources,
       limit: config.sources.limitBytes,
@@ -119,14 +121,17 @@ function addressOf(url: string): RedisAddress {
   return url.startsWith('unix://') ? { socket: url.slice('unix://'.length) } : { url };
 }
 
+/** What the doors of a poller need of it. */
+export type WatchParts = Pick<SharedParts, 'config' | 'git' | 'clock' | 'log' | 'quota'>;
+
 /** The doors of a poller, with its read-only tokens. */
-export function openWatchPorts(parts: SharedParts, secrets: Secrets): WatchPorts {
+export function openWatchPorts(parts: WatchParts, secrets: Secrets): WatchPorts {
   const { config, git, clock } = parts;
   return { releases: openReleases(parts, secrets.watchTokens ?? []), http: openHttp(config), git, clock };
 }
 
 /** Many repositories at once where there are tokens, since GraphQL is not for nobody; else one at a time. */
-function openReleases({ config, clock, log, quota }: SharedParts, tokens: readonly string[]): Releases {
+function openReleases({ config, clock, log, quota }: WatchParts, tokens: readonly string[]): Releases {
   const { githubBaseUrl: baseUrl, quotaShare: share } = config.watch;
   const [token] = tokens;
   const common = {
@@ -168,18 +173,9 @@ export function openForge(parts: SharedParts, secrets: Secrets): { forge: Forge;
   const { exec, clock, config, paths, log } = parts;
   const { forge: settings } = config;
   const { mainBranch } = settings;
+  const mirror = openRecipeMirror({ exec, config, directory: paths.mirror }, secrets);
   if (settings.kind === 'git') {
-    const place = settings.repository;
-    return {
-      forge: createGitForge({ exec, clock, repository: place, mainBranch }),
-      repository: createRecipeRepository({
-        exec,
-        repository: place,
-        directory: paths.mirror,
-        mainBranch,
-        protocols: ['file', 'http', 'https'],
-      }),
-    };
+    return { forge: createGitForge({ exec, clock, repository: settings.repository, mainBranch }), repository: mirror };
   }
   const [owner = '', repository = ''] = settings.repository.split('/');
   const client = createGitHubClient({
@@ -190,18 +186,27 @@ export function openForge(parts: SharedParts, secrets: Secrets): { forge: Forge;
     retries: 1,
     warn: (message) => log.warn({ client: 'forge' }, message),
   });
-  return {
-    forge: createGitHubForge({ client, owner, repository, mainBranch }),
-    repository: createRecipeRepository({
-      exec,
-      repository: `${webUrl(config)}/${settings.repository}.git`,
-      directory: paths.mirror,
-      mainBranch,
-      ...(secrets.forgeToken === undefined
-        ? {}
-        : { credential: { origin: new URL(webUrl(config)).origin, token: secrets.forgeToken } }),
-    }),
-  };
+  return { forge: createGitHubForge({ client, owner, repository, mainBranch }), repository: mirror };
+}
+
+/** A bare mirror of the configured recipes in a folder. */
+export function openRecipeMirror(
+  { exec, config, directory }: Pick<SharedParts, 'exec' | 'config'> & { readonly directory: string },
+  secrets: Pick<Secrets, 'forgeToken'>,
+): RecipeRepository {
+  const { kind, mainBranch, repository } = config.forge;
+  if (kind === 'git') {
+    return createRecipeRepository({ exec, repository, directory, mainBranch, protocols: ['file', 'http', 'https'] });
+  }
+  const { forgeToken: token } = secrets;
+  const web = webUrl(config);
+  return createRecipeRepository({
+    exec,
+    repository: `${web}/${repository}.git`,
+    directory,
+    mainBranch,
+    ...(token === undefined ? {} : { credential: { origin: new URL(web).origin, token } }),
+  });
 }
 
 /** Where a GitHub's repositories are: `https://HOST/api/v3` is the API of `https://HOST`. */

@@ -13,6 +13,9 @@ export interface NetworkGuard {
   resolve(host: string, port: number): Promise<readonly LookupAddress[]>;
 }
 
+/** All addresses of a name; fails as `node:dns` does. */
+export type LookUp = (host: string) => Promise<readonly LookupAddress[]>;
+
 /** Special-purpose IPv4 blocks that are not globally reachable (IANA registry, RFC 6890), and multicast. */
 const privateV4 = [
   '0.0.0.0/8',
@@ -48,7 +51,7 @@ const global = blockList(['2000::/3']);
  * What recipes and answers name must not lead into the operator's own network: only public addresses are connected to, and those
  * that `allowPrivate` names: `HOST`, `HOST:PORT`, an address, or a network as `10.1.0.0/16`. Throws config.invalid.
  */
-export function createNetworkGuard(allowPrivate: readonly string[] = []): NetworkGuard {
+export function createNetworkGuard(allowPrivate: readonly string[] = [], lookUp: LookUp = lookUpHost): NetworkGuard {
   const names = allowPrivate.filter((entry) => networkOf(entry) === undefined).map((entry) => entry.toLowerCase());
   const hosts = new Set(names);
   const networks = blockList(allowPrivate.filter((entry) => networkOf(entry) !== undefined));
@@ -65,7 +68,7 @@ export function createNetworkGuard(allowPrivate: readonly string[] = []): Networ
     allows,
     async resolve(host, port) {
       const literal = host.replace(/^\[|\]$/g, '');
-      const found = isIP(literal) === 0 ? await addressesOf(host) : [{ address: literal, family: isIP(literal) }];
+      const found = isIP(literal) === 0 ? await lookUp(host) : [{ address: literal, family: isIP(literal) }];
       if (trusts(host, port)) return found;
       const allowed = found.filter(({ address }) => allows(address));
       if (allowed.length > 0) return allowed;
@@ -137,7 +140,7 @@ function contains(list: BlockList, address: string): boolean {
   return isIP(address) !== 0 && list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
-function addressesOf(host: string): Promise<readonly LookupAddress[]> {
+function lookUpHost(host: string): Promise<readonly LookupAddress[]> {
   return new Promise((resolve, reject) => {
     resolveHost(host, { all: true }, (error, addresses) => {
       if (error === null) resolve(addresses);

@@ -1,11 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createExec } from '../../../src/adapters/exec.ts';
 import { createGit, parseRefs } from '../../../src/adapters/git.ts';
+import { createGitCommand } from '../../../src/adapters/git-command.ts';
+import { guardedGit } from '../../../src/adapters/git-guard.ts';
 import { parseBatch } from '../../../src/adapters/git-objects.ts';
+import { createNetworkGuard } from '../../../src/adapters/network/guard.ts';
 import { createRecipeRepository } from '../../../src/adapters/recipe-repository.ts';
 
 const exec = createExec();
@@ -126,6 +131,43 @@ describe('git', () => {
   });
 });
 
+describe('the network of git', () => {
+  test('no private address is asked but for those that it is told of', async () => {
+    const refused = { code: 'upstream.address-refused' };
+    const adapter = createGit({ exec });
+    for (const host of ['127.0.0.1', '169.254.169.254', '[::1]', '0x7f.1', 'localhost:8080']) {
+      await expect(adapter.lsRemote(`http://${host}/x`), host).rejects.toMatchObject(refused);
+    }
+    const into = join(directory, 'inside');
+    await expect(adapter.checkout({ repository: 'https://10.0.0.1/x', into, tag: 'v1' })).rejects.toMatchObject(
+      refused,
+    );
+    expect(existsSync(into)).toBe(false);
+  });
+
+  test('git connects to the address that was checked, whatever the name is at when git asks', async () => {
+    const asked: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.headers.host);
+      response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    try {
+      const guard = createNetworkGuard(['127.0.0.0/8'], async () => [{ address: '127.0.0.1', family: 4 }]);
+      const repository = `http://nowhere.example:${port}/x`;
+      const command = await guardedGit(createGitCommand({ exec }), repository, guard, []);
+      expect((await command(['ls-remote', '--', repository])).exitCode).not.toBe(0);
+      expect(asked).toEqual([`nowhere.example:${port}`]);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+});
+
 describe('repository of recipes', () => {
   test('mirrors, then reads by commit; a refresh brings what is new and forgets what is gone', async () => {
     const recipes = createRecipeRepository({
@@ -147,6 +189,10 @@ describe('repository of recipes', () => {
     expect(await recipes.contains(second, first)).toBe(true);
     expect(await recipes.contains(first, second)).toBe(false);
     expect(await recipes.commit(first)).toEqual({ commit: first, time: 1_700_000_000 });
+    const at = '2023-11-14T22:13:20Z';
+    expect(await recipes.lastChange(second, 'jq.yaml')).toEqual({ commit: second, at, author: 't' });
+    expect(await recipes.lastChange(first, 'jq.yaml')).toEqual({ commit: first, at, author: 't' });
+    expect(await recipes.lastChange(first, 'ä.yaml')).toBeUndefined();
 
     git('branch', '-D', 'regrow/jq');
     git('commit', '-q', '--allow-empty', '-m', 'three');

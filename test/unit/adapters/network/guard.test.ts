@@ -88,6 +88,19 @@ describe('createNetworkGuard', () => {
     expect(() => createNetworkGuard([entry])).toThrow(expect.objectContaining({ code: 'config.invalid' }));
   });
 
+  it('leaves out the private ones of the addresses of a name', async () => {
+    const answers = ['10.0.0.1', '93.184.215.14', '::1', '2606:4700:4700::1111'];
+    const lookUp = async () => answers.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+    const found = await createNetworkGuard([], lookUp).resolve('both.example', 443);
+    expect(found.map(({ address }) => address)).toEqual(['93.184.215.14', '2606:4700:4700::1111']);
+    expect(await createNetworkGuard(['both.example'], lookUp).resolve('both.example', 443)).toHaveLength(4);
+    const inside = createNetworkGuard([], async () => [{ address: '192.168.0.1', family: 4 }]);
+    await expect(inside.resolve('router.example', 80)).rejects.toMatchObject({
+      code: 'upstream.address-refused',
+      message: expect.stringContaining('router.example is at 192.168.0.1'),
+    });
+  });
+
   it('reads hosts out of addresses of the configuration', () => {
     expect(hostsOf(['https://a.example/x', 'http://[::1]:81/', 'http://b', 'file:///srv/feed', 'rubbish'])).toEqual([
       'a.example:443',
