@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'recipe.annotation-invalid' // a `dev.regrow.` annotation that cannot be read
   | 'recipe.key-unknown' // a key that melange does not know
   | 'recipe.source-invalid' // `update:` names no place that can be watched
+  | 'recipe.epoch-not-raised' // it says something else than what is published under its version
   | 'recipe.update-ineffective' // an `update:` block that can never lead to an update
   // upstream and feeds
   | 'upstream.unreachable'
@@ -39,6 +40,7 @@ export type ErrorCode =
   | 'package.malformed'
   | 'package.signature-invalid'
   | 'package.conflict' // another digest is published under this NAME-VERSION-rN
+  | 'package.version-lowered' // main asks for less than is published
   | 'solve.unsatisfiable'
   | 'repository.moved' // the pointer was swapped by someone else
   | 'repository.corrupt'

@@ -24,6 +24,10 @@ export const blockerKindSchema = z.enum([
   'gate-failed',
   'waiting-for-merge',
   'not-published-yet',
+  /** Main asks for less than is published. */
+  'version-lowered',
+  /** The recipe says something else than what is published under its version. */
+  'epoch-not-raised',
 ]);
 
 /** One build as a row of a list. */

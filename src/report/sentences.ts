@@ -40,6 +40,8 @@ export function stateOf(kind: BlockerKind, settings: Pick<ReportSettings, 'merge
     case 'closed-by-hand':
     case 'loop':
     case 'moved-tag':
+    case 'version-lowered':
+    case 'epoch-not-raised':
       return 'waiting';
     case 'pins-nothing-new':
       return 'current';
@@ -156,6 +158,10 @@ export function nextStep(blocker: Blocker, facts: PackageFacts, settings: Report
         : { text: 'it is published as soon as it is merged' };
     case 'not-published-yet':
       return { text: `the publisher signs it and makes the next generation ${soon}` };
+    case 'version-lowered':
+      return { text: 'nothing: what is published stays until main asks for more than that' };
+    case 'epoch-not-raised':
+      return { text: 'nothing until the epoch is raised; the next update brings the change along', ...nextLook };
   }
 }
 
@@ -176,6 +182,8 @@ export function actionsFor(blocker: Blocker, facts: PackageFacts): string[] {
       return ['`regrow poke` makes the next reconcile happen now'];
     case 'recipe-invalid':
     case 'problem':
+    case 'version-lowered':
+    case 'epoch-not-raised':
       return problem.length > 0 ? problem : ['mend what the message names and push it to main'];
     case 'source-failed':
       return [

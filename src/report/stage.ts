@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errors.ts';
 import { splitEpoch } from '../model/apk-version.ts';
 import type { BuildAttempt } from '../model/build.ts';
 import type { Decision } from '../model/decision.ts';
@@ -31,8 +32,16 @@ function codeOf(failure: { readonly code?: string | undefined } | undefined): { 
   return failure?.code === undefined ? {} : { code: failure.code };
 }
 
-function problemBlocker({ value, at }: Standing<Problem>, details: Details = {}): Blocker {
-  return blocker('problem', value.message, { ...details, ...codeOf(value), since: at });
+function findProblem(facts: PackageFacts, code: ErrorCode): Standing<Problem> | undefined {
+  return facts.problems.find(({ value }) => value.code === code);
+}
+
+function problemBlocker(
+  { value, at }: Standing<Problem>,
+  details: Details = {},
+  kind: BlockerKind = 'problem',
+): Blocker {
+  return blocker(kind, value.message, { ...details, ...codeOf(value), since: at });
 }
 
 /** Full version with epoch of what git asks for. */
@@ -233,9 +242,19 @@ export function findBlocker(facts: PackageFacts, settings: ReportSettings): Bloc
     if (obstacle === undefined || (isBroken && obstacle.value.code === 'forge.conflict')) return found;
     return problemBlocker(obstacle, { proposal: facts.proposal.number });
   }
+  const lowered = findProblem(facts, 'package.version-lowered');
+  if (lowered !== undefined) return problemBlocker(lowered, {}, 'version-lowered');
   const unpublished = findUnpublished(facts, settings);
-  if (unpublished !== undefined) return unpublished;
-  const problem = facts.problems[0];
+  if (unpublished !== undefined) {
+    const obstacle = facts.problems.find(({ value }) => value.area === 'publish');
+    // Built and verified, and then the publisher said no.
+    return obstacle === undefined || unpublished.kind !== 'not-published-yet' ? unpublished : problemBlocker(obstacle);
+  }
+  const edited = findProblem(facts, 'recipe.epoch-not-raised');
+  if (edited !== undefined && facts.decision?.value.action !== 'bump') {
+    return problemBlocker(edited, {}, 'epoch-not-raised');
+  }
+  const problem = facts.problems.find((one) => one !== edited);
   if (problem !== undefined) return problemBlocker(problem);
   const { decision } = facts;
   if (decision === undefined) {

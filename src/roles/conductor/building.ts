@@ -9,6 +9,7 @@ import { blobKey, stagingKey } from '../../ports/objects.ts';
 import { packageFileName } from '../../report/repository.ts';
 import { newestAttempts, startBuilds } from './attempts.ts';
 import type { ConductorContext } from './context.ts';
+import { loweredProblem } from './lowered.ts';
 import { proposalProblem } from './problems.ts';
 import { type RecipeFile, type RecipeSurroundings, recipeProblem } from './recipes.ts';
 import type { World } from './world.ts';
@@ -156,7 +157,9 @@ async function mainNeeds(context: ConductorContext, world: World): Promise<reado
   for (const file of world.tree.recipes.values()) {
     const { name, version, epoch } = file.recipe.package;
     for (const target of context.settings.targets) {
-      if (world.isPublished(target, name, `${version}-r${epoch}`)) continue;
+      const lowered = loweredProblem(world, file, target);
+      if (lowered !== undefined) world.problems.set(`publish/${name}`, lowered);
+      if (lowered !== undefined || world.isPublished(target, name, `${version}-r${epoch}`)) continue;
       const why = `main has ${name} ${version}-r${epoch}, the repository does not`;
       const urgency = context.book.get('decision', name)?.value.urgency ?? 'normal';
       try {

@@ -12,6 +12,7 @@ import { refuseAfter } from './book.ts';
 import { planAll } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { createDecider } from './deciding.ts';
+import { createEditWatch } from './edited.ts';
 import { createAdvisoryShelf, recordFindings } from './finding.ts';
 import { followProposals } from './following.ts';
 import { readForge } from './forge-reading.ts';
@@ -71,6 +72,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
   const view = createRepositoryView(objects);
   const advisories = createAdvisoryShelf(context);
   const decideAll = createDecider(context);
+  const findEdits = createEditWatch(context);
   const watching = createWatching(context);
   let asked: Asked | undefined;
   /** What goes on now. */
@@ -147,6 +149,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     if (main !== undefined) await publishReady(context, world, main, findingsOf);
     go();
     await updateImages(context, world, { keys: await options.keys(), advisories: index, main });
+    await findEdits(world);
     await recordProblems(world);
     await tidy(context);
     await book.put('cursor', heartbeat, { cursor: clock.now().toISOString() });

@@ -33,6 +33,8 @@ export interface RecipeTree extends RecipeSurroundings {
   readonly time: number;
   readonly recipes: ReadonlyMap<string, RecipeFile>;
   readonly problems: ReadonlyMap<string, Problem>;
+  /** A word for the files beside a recipe, another one when one of them is another; empty where there are none. */
+  besideOf(file: RecipeFile): string;
   /** Paths and texts of image definitions. */
   readonly images: readonly { readonly path: string; readonly text: string }[];
 }
@@ -208,11 +210,13 @@ export function createRecipeReader(context: ConductorContext) {
         }
       }
 
+      const stamps = stampFolders(files, root);
       last = {
         commit,
         time,
         recipes,
         problems,
+        besideOf: ({ path }) => stamps.get(path.replace(/\.ya?ml$/, '/')) ?? '',
         images: imageFiles.map(({ path, blob }) => ({ path, text: texts.get(blob) ?? '' })),
         ...surroundings(commit, library),
       };
@@ -258,6 +262,20 @@ export function createRecipeReader(context: ConductorContext) {
       return time;
     },
   };
+}
+
+/** The digest of what is in each folder right below the root, by the folder's path. */
+function stampFolders(files: readonly GitFile[], root: string): ReadonlyMap<string, string> {
+  const folders = new Map<string, string[]>();
+  for (const { path, blob } of files) {
+    const end = path.indexOf('/', root.length);
+    if (end === -1 || !path.startsWith(root)) continue;
+    const folder = path.slice(0, end + 1);
+    const known = folders.get(folder);
+    if (known === undefined) folders.set(folder, [path, blob]);
+    else known.push(path, blob);
+  }
+  return new Map([...folders].map(([folder, contents]) => [folder, digestOf(contents)]));
 }
 
 export type RecipeReader = ReturnType<typeof createRecipeReader>;

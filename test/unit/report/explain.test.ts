@@ -338,6 +338,55 @@ describe('main', () => {
     expect(actions).toEqual(['write a number']);
   });
 
+  const stuck = (code: string, message: string) => ({
+    area: 'publish' as const,
+    name: 'zlib',
+    code,
+    message,
+    remedy: 'write another number',
+  });
+
+  test('asks for less than is published: that is said, not that the publisher is next', async () => {
+    const world = await decided(decision('zlib', { from: { version: '0.9', epoch: 0 } }));
+    const attempt = finished(build('zlib', '0.9-r0'));
+    await putBuild(world, attempt);
+    await putVerdict(world, attempt);
+    expect((await ask(world)).blocker.kind).toBe('not-published-yet');
+    const problem = stuck('package.version-lowered', 'main asks for 0.9-r0, which is less than 1.0-r0');
+    await world.ledger.put('problem', 'publish/zlib', problem, before(8), 'zlib');
+    const { state, blocker, answer, actions } = await ask(world);
+    expect({ state, kind: blocker.kind, since: blocker.since }).toEqual({
+      state: 'waiting',
+      kind: 'version-lowered',
+      since: before(8),
+    });
+    expect(answer).toBe('zlib is published at 1.0-r0: main asks for 0.9-r0, which is less than 1.0-r0');
+    expect(actions).toEqual(['write another number']);
+  });
+
+  test('has what the publisher refused: its reason, not that the publisher is next', async () => {
+    const world = createWorld();
+    await world.ledger.put('decision', 'zlib', decision('zlib'), before(30), 'zlib');
+    const attempt = finished(build('zlib', '1.0-r0'));
+    await putBuild(world, attempt);
+    await putVerdict(world, attempt);
+    await world.ledger.put('problem', 'publish/zlib', stuck('package.conflict', 'other bytes'), before(8), 'zlib');
+    expect(await ask(world)).toMatchObject({ state: 'failing', blocker: { kind: 'problem', text: 'other bytes' } });
+  });
+
+  test('has a recipe that says something else than what is published, until an update brings it along', async () => {
+    const world = await decided(decision('zlib'));
+    const problem = stuck('recipe.epoch-not-raised', 'the recipe was changed since 1.0-r0 was built');
+    await world.ledger.put('problem', 'publish/zlib', problem, before(8), 'zlib');
+    expect(await ask(world)).toMatchObject({
+      state: 'waiting',
+      blocker: { kind: 'epoch-not-raised' },
+      actions: ['write another number'],
+    });
+    await world.ledger.put('decision', 'zlib', bump('zlib', '1.1'), before(1), 'zlib');
+    expect((await ask(world)).blocker.kind).toBe('not-proposed-yet');
+  });
+
   test('a problem with publishing shows once nothing else is in the way', async () => {
     const world = await decided(bump('zlib', '1.1'));
     const problem = {
