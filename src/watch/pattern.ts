@@ -1,3 +1,4 @@
+import type { RE2JS } from 're2js';
 import { RegrowError } from '../errors.ts';
 import { compileGoPattern } from '../model/go-pattern.ts';
 import { annotationPrefix, annotationsOf } from '../model/recipe/annotations.ts';
@@ -35,17 +36,21 @@ const patience = 5_000;
  * What the first group of a pattern finds in a text, each once, in the order of the text. Throws upstream.answer-invalid where it does
  * not come to an end: one search is linear in the text, but a pattern can make every match search all of it.
  */
-export function findVersions(pattern: string, text: string, url: string): readonly string[] {
-  const matcher = compileGoPattern(pattern).matcher(text);
+export function findVersions(pattern: RE2JS, text: string, url: string): readonly string[] {
+  const matcher = pattern.matcher(text);
   const found = new Set<string>();
   const start = performance.now();
   while (matcher.find()) {
     const version = matcher.group(1);
     if (version !== null && version !== '') found.add(version);
     if (performance.now() - start > patience) {
-      throw new RegrowError('upstream.answer-invalid', `${JSON.stringify(pattern)} takes too long for ${url}`, {
-        remedy: 'make the pattern say more of what stands around the version',
-      });
+      throw new RegrowError(
+        'upstream.answer-invalid',
+        `${JSON.stringify(pattern.pattern())} takes too long for ${url}`,
+        {
+          remedy: 'make the pattern say more of what stands around the version',
+        },
+      );
     }
   }
   return [...found];

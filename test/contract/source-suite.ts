@@ -62,7 +62,7 @@ export const oddVersions = {
 
 const many = 20_000;
 /** Milliseconds within which many versions are read, on a busy machine. */
-const patience = 10_000;
+const patience = 20_000;
 const now = '2026-11-25T12:00:00.000Z';
 
 const noReleases: Releases = {

@@ -1,4 +1,5 @@
 import { RegrowError } from '../../errors.ts';
+import { compileGoPattern } from '../../model/go-pattern.ts';
 import { annotationPrefix } from '../../model/recipe/annotations.ts';
 import { answerInvalid } from '../document.ts';
 import { highestFirst, identifierOf, pollDocument } from '../observe.ts';
@@ -33,7 +34,7 @@ export const pageSource: ReleaseSource = {
   poll(request, ports) {
     const { place: url, pattern = '' } = splitPattern(identifierOf(request.source));
     return pollDocument(request, ports, { url, limit, html: true }, ({ text }) => {
-      const versions = findVersions(pattern, text, url);
+      const versions = findVersions(compileGoPattern(pattern), text, url);
       // A page that changed must not look like a project that rests.
       if (versions.length === 0) throw answerInvalid(url, `has nothing that ${JSON.stringify(pattern)} finds`);
       return highestFirst(versions.map((tag) => ({ tag, prerelease: false })));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { compileGoPattern } from '../../model/go-pattern.ts';
 import type { UpstreamTag } from '../../model/observation.ts';
 import { oneOrMore, readXml, type UpstreamDocument } from '../document.ts';
 import { identifierOf, latestFirst, pollDocument, publishedAt } from '../observe.ts';
@@ -51,9 +52,10 @@ export const sourceforgeSource: ReleaseSource = {
 };
 
 function tagsOf(document: UpstreamDocument, pattern: string): UpstreamTag[] {
+  const compiled = compileGoPattern(pattern);
   const { item = [] } = readXml(document, feedSchema).rss.channel;
   const tags = item.flatMap(({ title, pubDate }) =>
-    findVersions(pattern, title, document.url).map((tag) => ({ tag, prerelease: false, ...dateOf(pubDate) })),
+    findVersions(compiled, title, document.url).map((tag) => ({ tag, prerelease: false, ...dateOf(pubDate) })),
   );
   return latestFirst(tags);
 }
