@@ -142,7 +142,7 @@ function wordsIn(source: string, node: Scalar.Parsed): readonly { text: string; 
 }
 
 /** Where the content of a scalar stands, without quotes or the header of a block. */
-export function contentOf(source: string, node: Scalar.Parsed): { readonly start: number; readonly end: number } {
+function contentOf(source: string, node: Scalar.Parsed): { readonly start: number; readonly end: number } {
   const [start, end] = node.range;
   if (node.type === Scalar.QUOTE_DOUBLE || node.type === Scalar.QUOTE_SINGLE) return { start: start + 1, end: end - 1 };
   if (node.type !== Scalar.BLOCK_LITERAL && node.type !== Scalar.BLOCK_FOLDED) return { start, end };

@@ -1,5 +1,5 @@
-import { isMap, isScalar, type Pair, type Scalar } from 'yaml';
-import { contentOf, type DependencyPin, type PinStep, pinSteps } from './dependency-pins.ts';
+import { isMap, isScalar, type Pair, Scalar } from 'yaml';
+import { type DependencyPin, type PinStep, pinSteps } from './dependency-pins.ts';
 import {
   applyEdits,
   editImpossible,
@@ -26,8 +26,7 @@ export function editPins(text: string, edits: readonly PinEdit[]): string {
   const byStart = new Map(edits.map((edit) => [edit.pin.start, edit]));
   const touched = pinSteps(recipe).filter(({ pins }) => pins.some((pin) => byStart.has(pin.start)));
   for (const { path, fixed, line } of touched) if (fixed !== undefined) throw editImpossible(path, fixed, line);
-  const isGone = (pin: DependencyPin) => byStart.has(pin.start) && byStart.get(pin.start)?.to === undefined;
-  const gone = touched.filter((step) => step.pins.every(isGone) && !namesFile(recipe, step));
+  const gone = touched.filter((step) => step.pins.every((pin) => isGone(byStart, pin)) && !namesFile(recipe, step));
   const others = touched.filter((step) => !gone.includes(step));
   const edited = applyEdits(text, [
     ...runs(
@@ -64,8 +63,13 @@ function pinEditsOf(recipe: RecipeDocument, step: PinStep, edits: ReadonlyMap<nu
     if (found.length === pins.length && found.every(({ to }) => to === undefined)) {
       return [keyRemoval(recipe, step, input)];
     }
-    return found.map(({ pin, to }) => (to === undefined ? wordRemoval(recipe, step, pin) : raise(pin, to)));
+    const raises = found.flatMap(({ pin, to }) => (to === undefined ? [] : [raise(pin, to)]));
+    return [...raises, ...wordRemovals(recipe, step, pins, (pin) => isGone(edits, pin))];
   });
+}
+
+function isGone(edits: ReadonlyMap<number, PinEdit>, pin: DependencyPin): boolean {
+  return edits.has(pin.start) && edits.get(pin.start)?.to === undefined;
 }
 
 /** Keys of `with` that name a file of pins, which are not taken away with those in the recipe. */
@@ -131,21 +135,34 @@ function keyRemoval(recipe: RecipeDocument, step: PinStep, input: string): TextE
   return { start, end: lineEnd(text, lastWord(text, value[1])), text: '' };
 }
 
-/** One pin: its line where it stands there alone, with the comment behind it; else the word and the space before it. */
-function wordRemoval(recipe: RecipeDocument, step: PinStep, pin: DependencyPin): TextEdit {
+/** Some pins of a key, not all: of a block, lines as a whole where none on them stays. */
+function wordRemovals(
+  recipe: RecipeDocument,
+  step: PinStep,
+  pins: readonly DependencyPin[],
+  isGone: (pin: DependencyPin) => boolean,
+): readonly TextEdit[] {
   const { text } = recipe;
-  const { value } = pairOf(recipe, step, pin.input);
-  const content = contentOf(text, value as Scalar.Parsed);
-  const start = lineStart(text, pin.start);
-  const end = lineEnd(text, pin.end);
-  const rest = text.slice(pin.end, Math.min(end, content.end));
-  const isAlone = text.slice(start, pin.start).trim() === '' && /^\s*(?:#.*)?\s*$/.test(rest);
-  if (isAlone && start >= content.start) return { start, end, text: '' };
-  const before = /\s*$/.exec(text.slice(Math.max(start, content.start), pin.start))?.[0].length ?? 0;
-  const isFirst = pin.start - before <= Math.max(start, content.start);
-  if (!isFirst) return { start: pin.start - before, end: pin.end, text: '' };
-  const after = /^[ \t]*/.exec(rest)?.[0].length ?? 0;
-  return { start: pin.start, end: pin.end + after, text: '' };
+  const value = pairOf(recipe, step, pins[0]?.input ?? '').value as Scalar.Parsed;
+  if (value.type !== Scalar.BLOCK_LITERAL && value.type !== Scalar.BLOCK_FOLDED) return amongOthers(pins, isGone);
+  const lines = new Map<number, DependencyPin[]>();
+  for (const pin of pins) {
+    const start = lineStart(text, pin.start);
+    lines.set(start, [...(lines.get(start) ?? []), pin]);
+  }
+  return [...lines].flatMap(([start, words]) =>
+    words.every(isGone) ? [{ start, end: lineEnd(text, start), text: '' }] : amongOthers(words, isGone),
+  );
+}
+
+/** Words that go with the space before them; those before the first that stays, with the space behind them. */
+function amongOthers(words: readonly DependencyPin[], isGone: (pin: DependencyPin) => boolean): readonly TextEdit[] {
+  const firstStays = words.findIndex((word) => !isGone(word));
+  return words.flatMap((word, i): TextEdit[] => {
+    if (!isGone(word)) return [];
+    if (i < firstStays) return [{ start: word.start, end: words[i + 1]?.start ?? word.end, text: '' }];
+    return [{ start: words[i - 1]?.end ?? word.start, end: word.end, text: '' }];
+  });
 }
 
 function pairOf(recipe: RecipeDocument, step: PinStep, input: string): Pair {

@@ -105,6 +105,22 @@ describe('editPins', () => {
     expect(edit(text(before), [pin])).toBe(text(after));
   });
 
+  test.each([
+    ['deps: a@1.0.0 b@2.0.0 c@3.0.0 d@4.0.0', ['a', 'b'], 'deps: c@3.0.0 d@4.0.0'],
+    ['deps: a@1.0.0  b@2.0.0  c@3.0.0 d@4.0.0', ['a', 'c', 'd'], 'deps: b@2.0.0'],
+    ['deps: a@1.0.0 b@2.0.0\n        c@3.0.0 d@4.0.0', ['a', 'b'], 'deps: c@3.0.0 d@4.0.0'],
+    ['deps: a@1.0.0 b@2.0.0\n        c@3.0.0 d@4.0.0', ['b', 'c'], 'deps: a@1.0.0 d@4.0.0'],
+    [
+      'deps: |\n        a@1.0.0 b@2.0.0 c@3.0.0 # x\n        d@4.0.0 # y',
+      ['a', 'c', 'd'],
+      'deps: |\n        b@2.0.0 # x',
+    ],
+  ])('takes several words: %j without %j', (before, gone, after) => {
+    const text = (inputs: string) => `${head}\n${step(`      ${inputs}\n`)}\n${build}`;
+    const names = ['a@1.0.0', 'b@2.0.0', 'c@3.0.0', 'd@4.0.0'].filter((pin) => gone.includes(pin[0] ?? ''));
+    expect(edit(text(before), names)).toBe(text(after));
+  });
+
   test('refuses where nothing would be left of a pipeline, or all stands on one line', () => {
     const alone = `${head}\nsubpackages:\n  - name: s\n    pipeline:\n      - uses: bump\n        with:\n          deps: a@1.0.0\n`;
     expect(() => edit(alone, ['a@1.0.0'])).toThrow(expect.objectContaining({ code: 'recipe.edit-impossible' }));
