@@ -73,6 +73,15 @@ export function createRecipeRepository(options: RecipeRepositoryOptions): Recipe
       const result = await git(['cat-file', '--batch'], { ...here, input: `${ids.join('\n')}\n` });
       return parseBatch(result.stdout, ids, repository);
     },
+    async lastChange(commit, path) {
+      const format = '--format=%H%x00%ct%x00%an';
+      const line = await text(['log', '-1', format, plainArgument(commit, 'commit'), '--', path]);
+      const [hash = '', time = '', author = ''] = line.trim().split('\0');
+      if (hash === '') return undefined;
+      // Names are what anyone writes.
+      const name = author.replace(/\p{Cc}/gu, '');
+      return { commit: hash, at: new Date(Number(time) * 1000).toISOString(), author: name };
+    },
     async contains(commit, ancestor) {
       const args = ['merge-base', '--is-ancestor', plainArgument(ancestor, 'commit'), plainArgument(commit, 'commit')];
       return (await git(args, here)).exitCode === 0;

@@ -41,3 +41,19 @@ export function pokeCommand(context: CliContext): Command {
       }),
     );
 }
+
+/** `regrow release PACKAGE`: go on with a version that was stopped. */
+export function releaseCommand(context: CliContext): Command {
+  return readerCommand(
+    'release',
+    'propose a version once more that is stopped: made before, closed, pinning nothing new, or with a source that moved',
+  )
+    .argument('<package>', 'name of a recipe')
+    .action((name: string, options: ReaderOptions) =>
+      withReader(context, options, async (reader) => {
+        const asked = await reader.release(name);
+        if (options.json === true) context.output.json({ asked });
+        else context.output.write(`asked for: ${asked.join(', ')}\n`);
+      }),
+    );
+}

@@ -95,6 +95,11 @@ export function createHttpReader({ server, token }: HttpReaderOptions): Reader {
     });
   }
 
+  async function post(path: string): Promise<readonly string[]> {
+    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    return (await read(askedSchema, path, { method: 'POST', headers })).asked;
+  }
+
   const named = (name: string): string => `/v1/packages/${encodeURIComponent(name)}`;
   return {
     where: server,
@@ -117,11 +122,8 @@ export function createHttpReader({ server, token }: HttpReaderOptions): Reader {
       const build = answer.status === 404 ? await ask(path, { method: 'HEAD' }) : undefined;
       return build?.ok === true ? undefined : refuse(answer);
     },
-    async poke(name) {
-      const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-      const path = name === undefined ? '/v1/reconcile' : `${named(name)}/poke`;
-      return (await read(askedSchema, path, { method: 'POST', headers })).asked;
-    },
+    poke: (name) => post(name === undefined ? '/v1/reconcile' : `${named(name)}/poke`),
+    release: (name) => post(`${named(name)}/release`),
     async close() {},
   };
 }

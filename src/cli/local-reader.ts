@@ -77,6 +77,9 @@ export function createLocalReader(options: LocalReaderOptions): Reader {
     async poke() {
       throw stopped('asking for a look');
     },
+    async release() {
+      throw stopped('releasing a version');
+    },
     close: options.close,
   };
 }

@@ -34,6 +34,8 @@ export interface Reader {
   log(buildKey: string, offset: number): Promise<LogPiece | undefined>;
   /** Asks the daemon to look now, at one package's source or at everything. Gives what was asked for. */
   poke(name: string | undefined): Promise<readonly string[]>;
+  /** Lets the version of a package that is stopped be proposed again. Gives what was asked for. */
+  release(name: string): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 

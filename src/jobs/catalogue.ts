@@ -22,6 +22,8 @@ const payloads = {
   reconcile: z.strictObject({ slot: text }),
   /** Ask the source of one package now, or all sources that are one repository, `github:OWNER/REPO`. `slot`: seconds. */
   poke: z.strictObject({ what: z.enum(['package', 'repository']), name: text, slot }),
+  /** Let the version of one package that is stopped be proposed again. `slot`: seconds. */
+  release: z.strictObject({ package: text, slot }),
   /** Bring one package's proposal to `version` (full, `1.2.4-r0`). */
   propose: z.strictObject({ package: text, version: text, attempt }),
   /** Run one attempt at a build. `request`: digest of the build request. `delivery`: how often it went into the queue. */
@@ -112,6 +114,15 @@ export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> 
     payload: payloads.poke,
     queue: () => 'control',
     effect: (job) => [job.what, job.name, job.slot],
+    attempts: 3,
+    pause: 5_000,
+    remember: hour,
+  },
+  release: {
+    version: 1,
+    payload: payloads.release,
+    queue: () => 'control',
+    effect: (job) => [job.package, job.slot],
     attempts: 3,
     pause: 5_000,
     remember: hour,

@@ -235,6 +235,10 @@ export function createQueues(options: QueuesOptions): Queues {
       const slot = Math.floor(clock.now().getTime() / 1000);
       await enqueue('poke', { what, name, slot }, { urgency: 'security' });
     },
+    async release(name) {
+      const slot = Math.floor(clock.now().getTime() / 1000);
+      await enqueue('release', { package: name, slot }, { urgency: 'security' });
+    },
     bullQueues: () => [...queues.values()],
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()));

@@ -14,6 +14,14 @@ export interface GitCommit {
   readonly time: number;
 }
 
+/** Who changed something, and when. */
+export interface GitChange {
+  readonly commit: string;
+  /** ISO 8601, of the committer. */
+  readonly at: string;
+  readonly author: string;
+}
+
 export interface GitFile {
   readonly path: string;
   /** Git blob id: the file's content by hash. */
@@ -63,6 +71,8 @@ export interface RecipeRepository {
   files(commit: string): Promise<readonly GitFile[]>;
   /** Content of blobs, by blob id. */
   read(blobs: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>;
+  /** The newest commit up to `commit` that changed a file; undefined where none did. */
+  lastChange(commit: string, path: string): Promise<GitChange | undefined>;
   /** Whether `ancestor` is in the history of `commit`. */
   contains(commit: string, ancestor: string): Promise<boolean>;
 }

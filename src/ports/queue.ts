@@ -8,10 +8,12 @@ export interface QueueView {
   list(limit: number): Promise<readonly QueueJob[]>;
 }
 
-/** What someone outside may ask of the daemon: to look sooner. Errors: queue.unreachable. */
+/** What someone outside may ask of the daemon: to look sooner, and to go on. Errors: queue.unreachable. */
 export interface QueueRequests {
   /** Asks for a reconcile now. */
   reconcile(): Promise<void>;
   /** Asks the source of a package again now, or every source that is one repository (`github:OWNER/REPO`). */
   poke(about: { readonly what: 'package' | 'repository'; readonly name: string }): Promise<void>;
+  /** Lets the version of a package that is stopped be proposed again. */
+  release(name: string): Promise<void>;
 }

@@ -103,9 +103,10 @@ export function nextStep(blocker: Blocker, facts: PackageFacts, settings: Report
     case 'source-failed':
       return { text: 'the source is asked again', ...nextLook };
     case 'updates-disabled':
-    case 'manual':
     case 'source-unsupported':
       return { text: 'nothing: regrow does not look for releases of it' };
+    case 'manual':
+      return { text: 'its source is asked again; the update itself is a person’s', ...nextLook };
     case 'not-observed-yet':
       return { text: 'its source is asked in the running round' };
     case 'no-usable-release':
@@ -113,7 +114,9 @@ export function nextStep(blocker: Blocker, facts: PackageFacts, settings: Report
     case 'pinned':
       return { text: 'its source is asked again, and a release that fits is proposed', ...nextLook };
     case 'held':
-      return { text: 'nothing until it is taken off the hold list' };
+      return blocker.until === undefined
+        ? { text: 'nothing until the hold is taken away' }
+        : { text: 'the hold ends by itself and the update is proposed', at: blocker.until };
     case 'cooling-down':
       return {
         text: 'the pause ends by itself and the update is proposed',
@@ -122,7 +125,10 @@ export function nextStep(blocker: Blocker, facts: PackageFacts, settings: Report
     case 'closed-by-hand':
       return { text: 'nothing for this version; the next release is proposed again', ...nextLook };
     case 'loop':
-      return { text: 'nothing: the same update was made before and did not help, so it is not repeated' };
+      return {
+        text: 'nothing for this version: each is proposed once, until a person releases it; the next release is proposed again',
+        ...nextLook,
+      };
     case 'moved-tag':
       return { text: 'nothing: the same version is never taken from another commit without a person', ...nextLook };
     case 'pins-nothing-new':
@@ -201,19 +207,21 @@ export function actionsFor(blocker: Blocker, facts: PackageFacts): string[] {
     case 'downgrade':
       return ['if upstream went back on purpose, bump the recipe by hand'];
     case 'pinned':
-      return ['change or remove its entry under `policy.pin` in the configuration'];
+      return ['change or take away its pin: `policy.pin` in the configuration, dev.regrow.pin in the recipe'];
     case 'held':
-      return ['take it off `policy.hold` in the configuration'];
+      return [
+        'take the hold away where the answer says it is: `policy.hold`, dev.regrow.hold, or the older pull request',
+      ];
     case 'cooling-down':
-      return ['wait, or lower `policy.cooldownHours` in the configuration'];
+      return ['wait, or lower the cooldown that the answer names'];
     case 'closed-by-hand':
-      return ['reopen the pull request if the update is wanted after all'];
+      return [`reopen the pull request if the update is wanted after all, or \`regrow release ${name}\` for a new one`];
     case 'loop':
-      return ['find out why the update did not help, then bump the recipe by hand'];
+      return [`find out why main went back; \`regrow release ${name}\` proposes the version once more`];
     case 'moved-tag':
       return ['ask upstream why the tag moved; when it is right, set the new commit in the recipe and raise its epoch'];
     case 'pins-nothing-new':
-      return ['bump the recipe by hand if the version is wanted all the same'];
+      return [`\`regrow release ${name}\` proposes the version all the same`];
     case 'waiting-for-dependency':
     case 'dependency-failed': {
       const on = [...new Set(facts.waits.flatMap((wait) => wait.value.on))];

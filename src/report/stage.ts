@@ -254,7 +254,8 @@ export function findBlocker(facts: PackageFacts, settings: ReportSettings): Bloc
   if (edited !== undefined && facts.decision?.value.action !== 'bump') {
     return problemBlocker(edited, {}, 'epoch-not-raised');
   }
-  const problem = facts.problems.find((one) => one !== edited);
+  // What is wrong with a source stops the decision alone, which says so itself.
+  const problem = facts.problems.find((one) => one.value.area !== 'source' && one !== edited);
   if (problem !== undefined) return problemBlocker(problem);
   const { decision } = facts;
   if (decision === undefined) {

@@ -6,7 +6,7 @@ export interface MemoryQueue extends QueueView, QueueRequests {
   show(jobs: readonly QueueJob[]): void;
   /** From now on every call fails with this, until set back. */
   break(error: Error | undefined): void;
-  /** What was asked for, oldest first: `reconcile`, `poke package NAME`. */
+  /** What was asked for, oldest first: `reconcile`, `poke package NAME`, `release NAME`. */
   readonly asked: readonly string[];
 }
 
@@ -47,6 +47,10 @@ export function createMemoryQueue(): MemoryQueue {
     async poke({ what, name }) {
       check();
       asked.push(`poke ${what} ${name}`);
+    },
+    async release(name) {
+      check();
+      asked.push(`release ${name}`);
     },
   };
 }

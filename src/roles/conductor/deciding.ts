@@ -1,13 +1,15 @@
-import { decide } from '../../decide/decide.ts';
-import type { PastUpdate } from '../../decide/past-updates.ts';
+import { type DecideInput, decide } from '../../decide/decide.ts';
+import { describeMove } from '../../decide/moved-tag.ts';
+import type { Past } from '../../decide/past-updates.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import { RegrowError } from '../../errors.ts';
 import type { Decision } from '../../model/decision.ts';
-import type { Proposal } from '../../model/proposal.ts';
 import { chooseSource } from '../../watch/choice.ts';
 import type { ConductorContext } from './context.ts';
 import { findingsAt } from './finding.ts';
-import { recipeProblem } from './recipes.ts';
+import { forgetPast, nothingNewOf, pastsOf, pastText } from './past.ts';
+import { movedProblem } from './problems.ts';
+import { type RecipeFile, recipeProblem } from './recipes.ts';
 import type { World } from './world.ts';
 
 /** Milliseconds after which a decision is made anew even when nothing that it stands on changed. */
@@ -30,53 +32,54 @@ export function createDecider(context: ConductorContext): Decide {
   const { book, settings, clock } = context;
   const made = new Map<string, Made>();
 
-  function decideOne(
-    name: string,
-    world: World,
-    { proposals, history }: Past,
-    advisories: AdvisoryIndex,
-  ): Decision | undefined {
-    const file = world.tree.recipes.get(name);
-    if (file === undefined) return undefined;
+  async function decideOne(file: RecipeFile, world: World, past: Past, advisories: AdvisoryIndex): Promise<Decision> {
     const { recipe } = file;
+    const { name, version } = recipe.package;
     const source = chooseSource(recipe);
     const observation = source === undefined ? undefined : book.get('observation', `release/${source.key}`)?.value;
     const failure = source === undefined ? undefined : book.get('observation', `failure/${source.key}`)?.value;
-    const ends = proposals
-      .map(({ number, state, version, closedAt }) => `${number} ${state} ${version} ${closedAt}`)
-      .join();
-    const before = history.map(({ version, at }) => `${version} ${at}`).join();
-    const from = [file, observation, failure, ends, before, advisories];
+    const nothingNew = nothingNewOf(book, file);
+    const from = [file, observation, failure, pastText(past), nothingNew?.at, advisories];
     const now = clock.now();
     const known = made.get(name);
     // What waits for a time is looked at again each round; so is everything once in a while.
     const isFresh = known?.decision.until === undefined && now.getTime() - (known?.at ?? 0) < reviewAfter;
     if (known !== undefined && isFresh && known.from.every((one, i) => one === from[i])) return known.decision;
-    const decision = decide({
+    const input: DecideInput = {
       recipe,
       source,
       observation: observation?.kind === 'release' ? observation : undefined,
       failure: failure?.kind === 'failure' ? failure : undefined,
-      findings: findingsAt(recipe, recipe.package.version, advisories),
+      findings: findingsAt(recipe, version, advisories),
       advisories,
-      proposals,
+      ...past,
       policy: settings.policy,
-      history,
+      nothingNew,
       now,
-    });
+    };
+    const first = decide(input);
+    // Who went back is looked up where somebody did.
+    const decision =
+      first.reason === 'loop'
+        ? decide({ ...input, lastChange: await context.repository.lastChange(world.tree.commit, file.path) })
+        : first;
     made.set(name, { from, at: now.getTime(), decision });
     return decision;
   }
 
   return async (world, advisories) => {
-    const pasts = pastOf(context, world);
+    const pastOf = pastsOf(book, world);
     const decisions: Decision[] = [];
     for (const [name, file] of world.tree.recipes) {
       try {
         const before = made.get(name)?.decision;
-        const decision = decideOne(name, world, pasts.get(name) ?? noPast, advisories);
-        if (decision === undefined) continue;
+        const decision = await decideOne(file, world, pastOf(name), advisories);
         decisions.push(decision);
+        if (decision.movedTag !== undefined) {
+          const { movedTag, from } = decision;
+          const message = `${from.version}: ${describeMove(movedTag)}`;
+          world.problems.set(`source/${name}`, movedProblem({ area: 'source', name, message, file: file.path }));
+        }
         if (decision === before) continue;
         const known = book.get('decision', name)?.value;
         await tell(context, decision, known);
@@ -91,46 +94,13 @@ export function createDecider(context: ConductorContext): Decide {
   };
 }
 
-/** What was proposed for one package before. */
-interface Past {
-  readonly proposals: Proposal[];
-  readonly history: PastUpdate[];
-}
-
-const noPast: Past = { proposals: [], history: [] };
-
-/**
- * The forge tells of those that are open or ended lately. The ledger knows the older ones: what a person closed holds its
- * version for as long as there is no other.
- */
-function pastOf({ book }: ConductorContext, world: World): ReadonlyMap<string, Past> {
-  const pasts = new Map<string, Past>();
-  const of = (name: string): Past => {
-    const past = pasts.get(name) ?? { proposals: [], history: [] };
-    pasts.set(name, past);
-    return past;
-  };
-  const listed = new Set<number>();
-  for (const proposal of world.proposals) {
-    listed.add(proposal.number);
-    of(proposal.package).proposals.push(proposal);
-  }
-  for (const { value: proposal } of book.all('proposal')) {
-    // One that was open when it was last seen has ended since, nobody saw how.
-    if (listed.has(proposal.number) || proposal.state === 'open') continue;
-    const { proposals, history } = of(proposal.package);
-    if (proposal.closedBy !== undefined) proposals.push(proposal);
-    else history.push({ version: proposal.version, at: proposal.closedAt ?? proposal.openedAt });
-  }
-  return pasts;
-}
-
 /** Decisions about packages that git no longer has. One whose recipe cannot be read just now keeps its own. */
 async function forgetGone({ book }: ConductorContext, world: World, made: Map<string, Made>): Promise<void> {
   const gone = [...book.all('decision')].map(({ key }) => key);
   for (const name of gone) {
     if (world.tree.recipes.has(name) || world.tree.problems.has(name)) continue;
     made.delete(name);
+    await forgetPast(book, name);
     await book.remove('decision', name);
   }
 }

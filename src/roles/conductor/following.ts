@@ -1,4 +1,5 @@
 import { bumpEpoch } from '../../bump/edit-recipe.ts';
+import { describeMove, type MovedTag } from '../../decide/moved-tag.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import type { RegrowError } from '../../errors.ts';
 import { compareApkVersions } from '../../model/apk-version.ts';
@@ -10,11 +11,13 @@ import type { PlannedBuild } from '../../plan/build-plan.ts';
 import { followers } from '../../plan/followers.ts';
 import { notOurs } from '../../propose/commit.ts';
 import { extendProposal } from '../../propose/extend.ts';
+import { plain } from '../../propose/markdown.ts';
 import { type BuildReport, reportBuilds, reportProposal } from '../../propose/report-build.ts';
 import { isBuilt, type PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { type Judgement, judgeProposal } from './judging.ts';
-import { proposalProblem } from './problems.ts';
+import { isMoveReleased, movedSince } from './moved-sources.ts';
+import { movedProblem, proposalProblem } from './problems.ts';
 import { proposalFindings, remakeProposal } from './proposing.ts';
 import { unlessRefused } from './resting.ts';
 import type { World } from './world.ts';
@@ -62,6 +65,13 @@ async function followProposal(
     await context.forge.close(proposal.number, `main has ${proposal.package} at ${proposal.version} or newer.`);
     return true;
   }
+  const moved = theirs === undefined ? await movedSince(context, world, proposal) : undefined;
+  if (moved !== undefined) {
+    if (isMoveReleased(context, proposal) && (await remake(context, world, proposal))) return true;
+    await showBuilds(context, proposal, plan);
+    await showMove(context, world, proposal, moved);
+    return false;
+  }
   // Main changed a recipe that it changes: it would not merge, or merge into something that nobody built.
   const paths = proposal.changes.map((change) => change.path);
   if (theirs === undefined && (await world.reader.differs(proposal.base, world.tree.commit, paths))) {
@@ -78,6 +88,19 @@ async function followProposal(
   return unlessRefused(context, world, proposal, 'merge', async () => {
     await context.forge.merge(proposal.number, proposal.head);
     return true;
+  });
+}
+
+/** A tag that moved while people may have been looking: told on the proposal, which is neither merged nor made again by itself. */
+async function showMove(context: ConductorContext, world: World, proposal: Proposal, moved: MovedTag): Promise<void> {
+  const { number, head, package: name } = proposal;
+  const message = `pull request #${number}: ${describeMove(moved)}`;
+  const problem = movedProblem({ area: 'forge', name, message });
+  world.problems.set(`forge/${name}`, problem);
+  await sayOnce(context, `moved/${number}`, `${head} ${moved.now}`, async () => {
+    const text = `${plain(describeMove(moved))}. To go on: ${problem.remedy}.`;
+    await context.forge.comment(number, 'source-moved', text);
+    await reportProposal({ forge: context.forge }, head, 'failure', describeMove(moved));
   });
 }
 

@@ -7,16 +7,29 @@ import type { ConductorContext } from './context.ts';
 import { settlePins } from './dependency-pins.ts';
 import type { RecipeFile } from './recipes.ts';
 
+/** A recipe at another version. */
+export interface PinnedVersion {
+  readonly text: string;
+  /** Hashes of sources that were looked up, with what they were. */
+  readonly hashes: readonly HashEdit[];
+  /** Those that are not what they were. */
+  readonly changed: readonly HashEdit[];
+  /** What each source turned out to be, a sentence each. */
+  readonly lookedUp: readonly string[];
+  /** What came of dependency pins, a sentence each. */
+  readonly pins: readonly string[];
+}
+
 /**
  * The recipe at another version, every source looked up and pinned, and without the dependency pins that the new release
- * makes superfluous. `changed`: hashes that are not what they were. `pins`: what came of dependency pins, a sentence each.
+ * makes superfluous.
  */
 export async function pinVersion(
   context: ConductorContext,
   file: RecipeFile,
   version: string,
   signal: AbortSignal,
-): Promise<{ readonly text: string; readonly changed: readonly HashEdit[]; readonly pins: readonly string[] }> {
+): Promise<PinnedVersion> {
   const target = context.settings.targets[0];
   if (target === undefined) throw new RegrowError('config.invalid', 'there is no target', { field: 'targets' });
   const found: { source: SourceToResolve; hashes: ResolvedHashes }[] = [];
@@ -26,7 +39,15 @@ export async function pinVersion(
   const hashes = hashEdits(found);
   const bumped = bumpRecipe(file.text, { version, hashes });
   const { text, notes } = await settlePins(context, file.path, bumped, parseTarget(target), signal);
-  return { text, changed: hashes.filter((edit) => edit.old !== edit.value), pins: notes };
+  const changed = hashes.filter((edit) => edit.old !== edit.value);
+  return { text, hashes, changed, lookedUp: found.map(describeSource), pins: notes };
+}
+
+function describeSource({ source, hashes }: { source: SourceToResolve; hashes: ResolvedHashes }): string {
+  if (source.uses === 'fetch') return `${source.url} has sha256 ${hashes.sha256}`;
+  const { ref, repository } = source;
+  const name = 'tag' in ref ? `tag ${ref.tag}` : 'branch' in ref ? `branch ${ref.branch}` : 'HEAD';
+  return `${name} of ${repository} is ${hashes.commit}`;
 }
 
 async function lookUp(

@@ -35,3 +35,15 @@ export function packageProblem(name: string, thrown: unknown): readonly [string,
     },
   ];
 }
+
+/** A source that is another one than when it was pinned. */
+export function movedProblem(about: Pick<Problem, 'area' | 'name' | 'message' | 'file'>): Problem {
+  return {
+    ...about,
+    code: 'source.moved',
+    remedy:
+      about.area === 'source'
+        ? 'ask upstream why it moved; where it is right, set the new commit in the recipe and raise its epoch'
+        : `ask upstream why it moved; \`regrow release ${about.name}\` pins what is there now, merging by hand takes what was pinned`,
+  };
+}

@@ -1,76 +1,26 @@
+import { pinsNothingNew } from '../../decide/new-pins.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import { type RegrowError, reportError, toRegrowError } from '../../errors.ts';
 import { compareApkVersions } from '../../model/apk-version.ts';
 import type { Decision } from '../../model/decision.ts';
 import type { Problem } from '../../model/plan.ts';
 import type { Change, Proposal } from '../../model/proposal.ts';
+import { parseRecipe } from '../../model/recipe/recipe.ts';
 import type { VerifyRequest } from '../../model/request.ts';
 import { linksOf } from '../../propose/links.ts';
-import { readProposals } from '../../propose/proposals.ts';
 import { propose } from '../../propose/propose.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
 import { findingsAt } from './finding.ts';
-import { pinVersion } from './pinning.ts';
+import { refuseMoved } from './moved-sources.ts';
+import { releaseOf, rememberNothingNew } from './past.ts';
+import { type PinnedVersion, pinVersion } from './pinning.ts';
 import { packageProblem } from './problems.ts';
 import type { RecipeFile } from './recipes.ts';
 import type { World } from './world.ts';
 
-/** How long a proposal that ended is still looked at, milliseconds: what a person closed holds its version. */
-const remembered = 90 * 24 * 3600 * 1000;
 /** How long a refusal by someone else rests before the same is asked again, milliseconds. */
 const refusedRest = 60 * 60_000;
-
-/** Reads the proposals from the forge, and tells what became of them since they were last read. */
-export async function readForge(context: ConductorContext): Promise<readonly Proposal[]> {
-  const { book, forge, clock } = context;
-  const proposals = await readProposals(forge, new Date(clock.now().getTime() - remembered).toISOString());
-  for (const proposal of proposals) {
-    const before = book.get('proposal', String(proposal.number))?.value;
-    const kind = whatHappened(before, proposal);
-    if (kind !== undefined) await tellOf(context, proposal, kind);
-    await book.put('proposal', String(proposal.number), proposal, proposal.package);
-  }
-  return proposals;
-}
-
-async function tellOf(
-  context: ConductorContext,
-  proposal: Proposal,
-  kind: NonNullable<ReturnType<typeof whatHappened>>,
-): Promise<void> {
-  const did = {
-    proposed: 'is proposed',
-    'proposal-updated': 'changed',
-    'proposal-merged': 'is merged',
-    'proposal-closed': 'is closed',
-  };
-  await context.book.tell({
-    id: `${kind}/${proposal.number}/${proposal.head}`,
-    kind,
-    package: proposal.package,
-    text: `${proposal.title} ${did[kind]}: ${proposal.url}`,
-    facts: {
-      number: proposal.number,
-      version: proposal.version,
-      url: proposal.url,
-      ...sourceOfDecision(context, proposal),
-    },
-  });
-}
-
-/** The source whose release it is about, so that the time from one to the other can be told. */
-function sourceOfDecision({ book }: ConductorContext, proposal: Proposal): { source?: string } {
-  const source = book.get('decision', proposal.package)?.value.to?.source;
-  return source === undefined ? {} : { source };
-}
-
-function whatHappened(before: Proposal | undefined, now: Proposal) {
-  if (before === undefined && now.state === 'open') return 'proposed';
-  if (before?.state === now.state) return before.head === now.head ? undefined : 'proposal-updated';
-  if (now.state === 'merged') return 'proposal-merged';
-  return now.state === 'closed' ? 'proposal-closed' : 'proposed';
-}
 
 /** Asks for a proposal of every bump that has none open yet. */
 export async function startProposals(
@@ -131,15 +81,24 @@ interface Wanted {
 
 /**
  * Makes the proposal of one bump, when it is still what was decided: looks every source up, edits the recipe by position, and
- * shows it on the forge. Says whether there is something new to look at.
+ * shows it on the forge. One that would pin nothing new is remembered instead. Says whether there is something new to look at.
  */
 export async function makeProposal(context: ConductorContext, world: World, wanted: Wanted): Promise<boolean> {
-  const { book } = context;
+  const { book, clock } = context;
   const { name, version } = wanted;
   const file = world.tree.recipes.get(name);
   if (file === undefined) return false;
   try {
-    if ((await showUpdate(context, world, wanted)) === undefined) return false;
+    const update = await prepareUpdate(context, world, wanted);
+    if (update === undefined) return false;
+    const { hashes, changed, lookedUp } = update.pinned;
+    const bare = update.to.version;
+    const isWanted = releaseOf(book, name)?.version === bare;
+    if (!isWanted && pinsNothingNew({ pinned: hashes.length, changed: changed.length })) {
+      await rememberNothingNew(book, file, { version: bare, lookedUp, at: clock.now().toISOString() });
+    } else {
+      await showUpdate(context, world, update);
+    }
     await book.remove('problem', proposeProblem(name));
     return true;
   } catch (thrown) {
@@ -158,33 +117,53 @@ export async function makeProposal(context: ConductorContext, world: World, want
 
 /**
  * Makes an open proposal again on what main has now, without the recipes that extended it. Undefined where the update is no
- * longer what was decided. Throws what keeps it from being made.
+ * longer what was decided. Throws what keeps it from being made: source.moved where a source is another one than the proposal
+ * pinned, and nobody released it.
  */
-export function remakeProposal(
+export async function remakeProposal(
   context: ConductorContext,
   world: World,
   proposal: Proposal,
   signal: AbortSignal,
 ): Promise<Proposal | undefined> {
   const { package: name, version } = proposal;
-  return showUpdate(context, world, { name, version, signal }, true);
+  const update = await prepareUpdate(context, world, { name, version, signal });
+  if (update === undefined) return undefined;
+  await refuseMoved(context, world, proposal, parseRecipe(update.file.path, update.pinned.text).recipe);
+  return showUpdate(context, world, update, true);
+}
+
+/** An update that is still what was decided, with everything that it pins looked up. */
+interface Prepared {
+  readonly decision: Decision;
+  readonly to: NonNullable<Decision['to']>;
+  readonly file: RecipeFile;
+  readonly pinned: PinnedVersion;
 }
 
 /** Undefined where it is not what was decided. */
-async function showUpdate(
+async function prepareUpdate(
   context: ConductorContext,
   world: World,
   { name, version, signal }: Wanted,
-  afresh = false,
-): Promise<Proposal | undefined> {
-  const { book, forge, repository } = context;
-  const decision = book.get('decision', name)?.value;
+): Promise<Prepared | undefined> {
+  const decision = context.book.get('decision', name)?.value;
   const file = world.tree.recipes.get(name);
   if (decision?.action !== 'bump' || decision.to === undefined || file === undefined) return undefined;
-  if (`${decision.to.version}-r${decision.to.epoch}` !== version) return undefined;
-  const { text, pins } = await pinVersion(context, file, decision.to.version, signal);
+  const { to } = decision;
+  if (`${to.version}-r${to.epoch}` !== version) return undefined;
+  return { decision, to, file, pinned: await pinVersion(context, file, to.version, signal) };
+}
+
+function showUpdate(
+  { forge, repository }: ConductorContext,
+  world: World,
+  { decision, to, file, pinned }: Prepared,
+  afresh = false,
+): Promise<Proposal> {
+  const version = `${to.version}-r${to.epoch}`;
   const change: Change = {
-    package: name,
+    package: decision.package,
     path: file.path,
     from: `${decision.from.version}-r${decision.from.epoch}`,
     to: version,
@@ -193,16 +172,16 @@ async function showUpdate(
   return propose(
     { forge, isMerged: (commit) => repository.contains(world.tree.commit, commit) },
     {
-      package: name,
+      package: decision.package,
       version,
       base: world.tree.commit,
-      files: [{ path: file.path, text }],
+      files: [{ path: file.path, text: pinned.text }],
       changes: [change],
       because: decision.because,
       urgency: decision.urgency,
       fixes: decision.fixes,
       evidence: decision.evidence,
-      pins,
+      pins: pinned.pins,
       afresh,
       ...linksOf(decision),
     },

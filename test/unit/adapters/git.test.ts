@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -132,6 +132,27 @@ describe('git', () => {
 });
 
 describe('the network of git', () => {
+  test('may be its own protocol, as recipes have it', async () => {
+    const line = (text: string): string => (text.length + 4).toString(16).padStart(4, '0') + text;
+    const server = createSocketServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        socket.write(`${line(`${'1'.repeat(40)} HEAD\0agent=git/2\n`)}${line(`${'2'.repeat(40)} refs/tags/v1\n`)}0000`);
+      });
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    try {
+      const { port } = server.address() as AddressInfo;
+      const adapter = createGit({ exec, allowPrivate: ['127.0.0.1'] });
+      const refs = await adapter.lsRemote(`git://127.0.0.1:${port}/jq`);
+      expect(refs).toEqual([{ name: 'refs/tags/v1', commit: '2'.repeat(40) }]);
+    } finally {
+      server.close();
+    }
+  });
+
   test('no private address is asked but for those that it is told of', async () => {
     const refused = { code: 'upstream.address-refused' };
     const adapter = createGit({ exec });
@@ -189,7 +210,7 @@ describe('repository of recipes', () => {
     expect(await recipes.contains(second, first)).toBe(true);
     expect(await recipes.contains(first, second)).toBe(false);
     expect(await recipes.commit(first)).toEqual({ commit: first, time: 1_700_000_000 });
-    const at = '2023-11-14T22:13:20Z';
+    const at = '2023-11-14T22:13:20.000Z';
     expect(await recipes.lastChange(second, 'jq.yaml')).toEqual({ commit: second, at, author: 't' });
     expect(await recipes.lastChange(first, 'jq.yaml')).toEqual({ commit: first, at, author: 't' });
     expect(await recipes.lastChange(first, 'ä.yaml')).toBeUndefined();

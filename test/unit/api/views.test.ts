@@ -253,6 +253,21 @@ describe('asking for work', () => {
     expect((await post('/v1/packages/%2e%2e/poke')).status).toBe(400);
   });
 
+  test('a version that is stopped is released; where none is, the answer says so', async () => {
+    await fill();
+    const refused = await post('/v1/packages/zlib/release');
+    expect(refused.status).toBe(400);
+    expect(refused.body.toString()).toContain('no version of zlib is stopped');
+    const to = { version: '1.2', epoch: 0, tag: 'v1.2', source: 'github:acme/zlib/releases' };
+    const stopped = decision('zlib', { action: 'hold', reason: 'loop', because: 'made before', to });
+    await world.ledger.put('decision', 'zlib', stopped, before(1), 'zlib');
+    const released = await post('/v1/packages/zlib/release');
+    expect(released.status).toBe(202);
+    expect(JSON.parse(released.body.toString())).toEqual({ asked: ['release zlib 1.2'] });
+    expect(world.queue.asked).toEqual(['release zlib']);
+    expect((await post('/v1/packages/zlib/release', { origin: 'http://evil.example' })).status).toBe(403);
+  });
+
   test('not for a web page of another origin, nor one that a name of its own leads here', async () => {
     for (const headers of [
       { origin: 'http://evil.example' },

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CliContext } from '../../../src/cli/context.ts';
-import { eventsCommand, pokeCommand } from '../../../src/cli/events.ts';
+import { eventsCommand, pokeCommand, releaseCommand } from '../../../src/cli/events.ts';
 import { explainCommand } from '../../../src/cli/explain.ts';
 import { createHttpReader, findDaemon } from '../../../src/cli/http-reader.ts';
 import { createLocalReader } from '../../../src/cli/local-reader.ts';
@@ -227,6 +227,16 @@ describe('queue, events, poke', () => {
   test('poke asks for a look', async () => {
     expect((await run(pokeCommand, [])).out).toBe('asked for: reconcile\n');
     expect(world.queue.asked).toEqual(['reconcile']);
+  });
+
+  test('release says what is released, or that nothing is stopped', async () => {
+    await fill();
+    expect((await run(releaseCommand, ['zlib'])).err).toContain('no version of zlib is stopped');
+    const to = { version: '1.2', epoch: 0, tag: 'v1.2', source: 'github:acme/zlib/releases' };
+    const stopped = decision('zlib', { action: 'hold', reason: 'closed-by-hand', because: 'ada closed it', to });
+    await world.ledger.put('decision', 'zlib', stopped, new Date().toISOString(), 'zlib');
+    expect((await run(releaseCommand, ['zlib'])).out).toBe('asked for: release zlib 1.2\n');
+    expect(world.queue.asked).toEqual(['release zlib']);
   });
 
   test('a limit that is none is used wrongly', async () => {

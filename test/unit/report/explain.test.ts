@@ -60,17 +60,17 @@ describe('a decision that is not to bump is the answer', () => {
     'fixes-vulnerability': { state: 'behind', next: /pull request is opened/ },
     'up-to-date': { state: 'current', next: /asked again/ },
     'updates-disabled': { state: 'held', next: /does not look/ },
-    manual: { state: 'waiting', next: /does not look/ },
+    manual: { state: 'waiting', next: /a person’s/ },
     'source-unsupported': { state: 'waiting', next: /does not look/ },
     'source-failed': { state: 'failing', next: /asked again/ },
     'not-observed-yet': { state: 'unknown', next: /running round/ },
     'no-usable-release': { state: 'waiting', next: /asked again/ },
     downgrade: { state: 'held', next: /asked again/ },
     pinned: { state: 'held', next: /asked again/ },
-    held: { state: 'held', next: /hold list/ },
+    held: { state: 'held', next: /hold is taken away/ },
     'cooling-down': { state: 'held', next: /ends by itself/ },
     'closed-by-hand': { state: 'waiting', next: /next release/ },
-    loop: { state: 'waiting', next: /not repeated/ },
+    loop: { state: 'waiting', next: /until a person releases it/ },
     'moved-tag': { state: 'waiting', next: /without a person/ },
     'pins-nothing-new': { state: 'current', next: /next release/ },
   };
@@ -86,6 +86,32 @@ describe('a decision that is not to bump is the answer', () => {
     expect(answer).toContain(because);
     expect(blocker.since).toBe(before(30));
     expect(next.text).toMatch(expected[reason].next);
+  });
+
+  test('a hold says when it ends by itself', async () => {
+    const until = '2026-12-01T00:00:00.000Z';
+    const world = await decided(decision('zlib', { action: 'hold', reason: 'held', because: 'slow', until }));
+    expect((await ask(world)).next).toEqual({ text: 'the hold ends by itself and the update is proposed', at: until });
+  });
+
+  test('what a person can release says how', async () => {
+    for (const reason of ['loop', 'closed-by-hand', 'pins-nothing-new'] as const) {
+      const world = await decided(decision('zlib', { action: 'hold', reason, because }));
+      expect((await ask(world)).actions.join()).toContain('`regrow release zlib`');
+    }
+  });
+
+  test('a tag that moved is the answer where nothing newer is there, and evidence where something is', async () => {
+    const message = 'tag v1.0 was at a and is now at b';
+    const moved = { area: 'source', name: 'zlib', code: 'source.moved', message } as const;
+    const stays = await decided(decision('zlib', { action: 'hold', reason: 'moved-tag', because }));
+    await stays.ledger.put('problem', 'source/zlib', moved, before(30), 'zlib');
+    expect(await ask(stays)).toMatchObject({ state: 'waiting', blocker: { kind: 'moved-tag' } });
+    const goes = await decided(bump('zlib', '1.1'));
+    await goes.ledger.put('problem', 'source/zlib', moved, before(30), 'zlib');
+    const { blocker, evidence } = await ask(goes);
+    expect(blocker.kind).toBe('not-proposed-yet');
+    expect(evidence.map(({ fact }) => fact)).toContain(`source.moved: ${message}`);
   });
 
   test('a cooling release says until when', async () => {
