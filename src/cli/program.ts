@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { backtestCommand } from './backtest.ts';
 import { configCommand } from './config.ts';
 import type { CliContext } from './context.ts';
 import { demoCommand } from './demo.ts';
@@ -48,6 +49,7 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     eventsCommand(context),
     pokeCommand(context),
     graphCommand(context),
+    backtestCommand(context),
     configCommand(context),
   ];
   for (const command of commands) {
