@@ -5,7 +5,7 @@ import type { UrlRewrite } from './network/rewrite.ts';
 export interface GitOptions {
   readonly exec: Exec;
   readonly rewrite?: readonly UrlRewrite[];
-  /** Transports that may be used; others (ssh, ext, …) are refused by git itself. Default http and https. */
+  /** Transports that may be used; others (ssh, ext, …) are refused by git itself. Default https, http and git, which run no program. */
   readonly protocols?: readonly string[];
   /** Sent to this origin alone (`https://github.com`), and never as an argument, which others on the machine could read. */
   readonly credential?: { readonly origin: string; readonly token: string };
@@ -18,6 +18,8 @@ export interface GitCommandRequest {
   readonly input?: string | Uint8Array;
   /** Bytes of output; default 1 GiB, because a tree of recipes is read whole. */
   readonly limit?: number;
+  /** Milliseconds, where this command must not take what others may. */
+  readonly timeout?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -47,14 +49,14 @@ export function createGitCommand(options: GitOptions): GitCommand {
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: '/bin/false',
-    GIT_ALLOW_PROTOCOL: (options.protocols ?? ['http', 'https']).join(':'),
+    GIT_ALLOW_PROTOCOL: (options.protocols ?? ['https', 'http', 'git']).join(':'),
     ...(options.credential === undefined ? {} : credentialSettings(options.credential)),
   };
   return (args, request = {}) =>
     options.exec.run({
       argv: ['git', ...settings, ...rewrites, ...args],
       env,
-      timeout: options.timeout ?? 10 * 60_000,
+      timeout: Math.min(request.timeout ?? Number.POSITIVE_INFINITY, options.timeout ?? 10 * 60_000),
       limit: request.limit ?? 1024 ** 3,
       ...(request.directory === undefined ? {} : { cwd: request.directory }),
       ...(request.input === undefined ? {} : { input: request.input }),

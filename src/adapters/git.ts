@@ -18,6 +18,8 @@ import { createNetworkGuard, hostsOf } from './network/guard.ts';
 
 /** Bytes: some hundred thousand branches and tags. */
 const refsLimit = 64 * 1024 * 1024;
+/** Milliseconds: a list is short, and others wait behind it. */
+const refsTimeout = 120_000;
 
 export interface UpstreamGitOptions extends GitOptions {
   /** Hosts and networks that may be asked though they are private, as `createNetworkGuard` reads them. Default none. */
@@ -45,7 +47,9 @@ async function listRefs(
   signal: AbortSignal | undefined,
 ): Promise<readonly GitRef[]> {
   const address = plainArgument(repository, 'repository');
-  const result = await git(['ls-remote', '--quiet', '--', address, ...patterns], { signal, limit: refsLimit });
+  // A server that knows version 2 of git's protocol then sends no pull requests, of which there may be a hundred thousand.
+  const args = ['ls-remote', '--quiet', '--heads', '--tags', '--', address, ...patterns];
+  const result = await git(args, { signal, limit: refsLimit, timeout: refsTimeout });
   if (result.exitCode !== 0) throw refsFailed(repository, result);
   return parseRefs(new TextDecoder().decode(result.stdout));
 }
