@@ -90,11 +90,16 @@ export function createBuilder(context: BuilderContext): JobHandlers {
   const { ports, queues, clock } = context;
   const now = () => clock.now().toISOString();
   return {
-    async build({ buildKey, attempt, request: digest }, { signal }) {
+    async build({ buildKey, attempt, request: digest }, { signal, log }) {
       const request = await readBuildRequest(ports.objects, digest);
+      const { package: name, version, epoch, target } = request;
+      const about = { package: name, version: `${version}-r${epoch}`, target, buildKey, attempt };
+      log.info(about, 'build begins');
       const build = await context.run(request, { buildKey, request: digest }, signal);
       const effect = buildEffect({ buildKey, attempt });
       await report(ports.objects, queues, { kind: 'built', effect, at: now(), attempt, build });
+      const { outcome, milliseconds, failure } = build;
+      log.info({ ...about, outcome, milliseconds, ...(failure === undefined ? {} : { failure }) }, 'build ended');
     },
 
     async image({ request: key }, { signal }) {

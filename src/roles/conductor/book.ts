@@ -1,4 +1,5 @@
 import { RegrowError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
 import { canonicalJson } from '../../model/canonical.ts';
 import type { LedgerEvent } from '../../model/event.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -44,13 +45,33 @@ export interface Book {
    * known: who is killed between the two tells it again, and never not at all. So an id is made of what happened, without
    * the time at which it was found.
    */
-  tell(
-    event: Omit<LedgerEvent, 'at' | 'facts'> & { readonly at?: string; readonly facts?: LedgerEvent['facts'] },
-  ): Promise<boolean>;
+  tell(event: Told): Promise<boolean>;
 }
 
-/** `signal`: once it is aborted another conductor may write, and every write is refused. Errors then: aborted. */
-export async function openBook(ledger: Ledger, clock: Clock, signal?: AbortSignal): Promise<Book> {
+type Told = Omit<LedgerEvent, 'at' | 'facts'> & { readonly at?: string; readonly facts?: LedgerEvent['facts'] };
+
+/** There may be thousands of them on the first day; what follows from them is said. */
+const quiet: ReadonlySet<LedgerEvent['kind']> = new Set(['release-seen', 'advisory-seen']);
+const bad: ReadonlySet<LedgerEvent['kind']> = new Set([
+  'source-failed',
+  'build-failed',
+  'gate-failed',
+  'image-failed',
+  'recipe-invalid',
+  'problem',
+]);
+
+/** One line for each event: who follows the log sees the work go on. */
+function logEvent(log: Logger | undefined, { kind, package: about, text, facts }: Told): void {
+  const level = bad.has(kind) ? 'warn' : quiet.has(kind) ? 'debug' : 'info';
+  log?.[level]({ ...(about === undefined ? {} : { package: about }), ...facts, text }, kind);
+}
+
+/**
+ * `signal`: once it is aborted another conductor may write, and every write is refused. Errors then: aborted. `log`: gets a
+ * line for each event that is told for the first time.
+ */
+export async function openBook(ledger: Ledger, clock: Clock, signal?: AbortSignal, log?: Logger): Promise<Book> {
   const shelves = new Map<LedgerKind, Map<string, unknown>>();
   for (const kind of kinds) {
     const entries = await ledger.list(kind);
@@ -95,7 +116,9 @@ export async function openBook(ledger: Ledger, clock: Clock, signal?: AbortSigna
     },
     async tell(event) {
       refuseAfter(signal);
-      return ledger.append({ facts: {}, at: clock.now().toISOString(), ...event });
+      const isNew = await ledger.append({ facts: {}, at: clock.now().toISOString(), ...event });
+      if (isNew) logEvent(log, event);
+      return isNew;
     },
   };
   return book;

@@ -171,7 +171,6 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     const isSeen = ({ area }: Problem) => area !== 'propose' && (world.reachable || area !== 'forge');
     for (const [key, problem] of world.problems) {
       if (known.get(key) === canonicalJson(problem)) continue;
-      log.warn({ problem }, 'found a problem');
       await book.tell({
         id: `problem/${key}/${problem.code}/${problem.message}`,
         kind: eventKind(problem),

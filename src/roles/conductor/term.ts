@@ -72,18 +72,19 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
   const { parts } = host;
   const over = new AbortController();
   const signal = AbortSignal.any([lost, over.signal]);
-  const { config, objects, queues, clock, log, git, sources, pipelines } = parts;
+  const { config, objects, queues, clock, git, sources, pipelines } = parts;
+  const log = parts.log.child({ role: 'conductor' });
   const watch = { shortest: config.watch.shortestInterval * minute, longest: config.watch.interval * minute };
   const conductor = createConductor(
     {
-      book: await openBook(ledger, clock, signal),
+      book: await openBook(ledger, clock, signal, log),
       objects,
       queues,
       ...openForge(parts, host.secrets),
       git,
       sources,
       clock,
-      log: log.child({ role: 'conductor' }),
+      log,
       settings: {
         targets: config.targets,
         recipesPath: config.recipes.path,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { createLogger } from '../../../src/log.ts';
 import { openBook } from '../../../src/roles/conductor/book.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryLedger } from '../../fakes/memory-ledger.ts';
@@ -18,6 +19,21 @@ test('a book says what the ledger has, also what was there before it was opened'
   await book.put('cursor', 'watch/b', { cursor: 'two' });
   expect([...book.all('cursor')].map(({ key }) => key)).toEqual(['watch/a', 'watch/b']);
   expect(await ledger.list('cursor')).toEqual([...book.all('cursor')]);
+});
+
+test('each event is a line of the log once: what failed as a warning, what comes by the thousand for debugging', async () => {
+  const lines: { level: number; msg: string; package?: string }[] = [];
+  const log = createLogger({ level: 'debug', write: (line) => lines.push(JSON.parse(line)) });
+  const book = await openBook(createMemoryLedger(), createManualClock(first), undefined, log);
+  const tell = (kind: 'published' | 'build-failed' | 'release-seen') =>
+    book.tell({ id: kind, kind, package: 'zlib', text: 'zlib 1.1', facts: { generation: 4 } });
+  for (const kind of ['published', 'published', 'build-failed', 'release-seen'] as const) await tell(kind);
+  expect(lines.map(({ level, msg }) => ({ level, msg }))).toEqual([
+    { level: 30, msg: 'published' },
+    { level: 40, msg: 'build-failed' },
+    { level: 20, msg: 'release-seen' },
+  ]);
+  expect(lines[0]).toMatchObject({ package: 'zlib', generation: 4, text: 'zlib 1.1' });
 });
 
 test('the same value again is no change, and keeps its time', async () => {
