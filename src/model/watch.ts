@@ -4,6 +4,8 @@ import { updateBlockSchema } from './recipe/update-block.ts';
 /** A recipe that watches a source, and how it reads the tags there. */
 export const watcherSchema = z.strictObject({
   package: z.string(),
+  /** Without epoch. */
+  version: z.string().optional(),
   update: updateBlockSchema,
   chosenBy: z.enum(['annotation', 'update', 'address']),
   /** The leading part that its versions have. */

@@ -5,7 +5,7 @@ import type { Recipe, UpdateBlock } from '../../model/recipe/recipe.ts';
 import type { Watcher } from '../../model/watch.ts';
 import { chooseSource } from '../../watch/choice.ts';
 import { periodOf } from '../../watch/rhythm.ts';
-import type { RecipeTree } from './recipes.ts';
+import type { RecipeFile } from './recipes.ts';
 
 /** A source, and who watches it. */
 export interface WatchedSource {
@@ -16,7 +16,9 @@ export interface WatchedSource {
   readonly period: number;
 }
 
-type Recipes = Pick<RecipeTree, 'recipes'>;
+interface Recipes {
+  readonly recipes: ReadonlyMap<string, Pick<RecipeFile, 'recipe'>>;
+}
 
 const known = new WeakMap<Recipes, ReadonlyMap<string, WatchedSource>>();
 
@@ -60,6 +62,7 @@ function watcherOf(
       source: choice.key,
       watcher: {
         package: recipe.package.name,
+        version: recipe.package.version,
         update,
         chosenBy: choice.chosenBy,
         ...(stream === undefined ? {} : { stream }),

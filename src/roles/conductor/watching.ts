@@ -6,7 +6,7 @@ import { dueAt } from '../../model/watch.ts';
 import { isOfGitHubRepository } from '../../watch/repository.ts';
 import { watchInterval } from '../../watch/rhythm.ts';
 import { storeRequest } from '../effects.ts';
-import { enoughFor } from '../enough.ts';
+import { saysSomething } from '../enough.ts';
 import type { ConductorContext } from './context.ts';
 import { createFlights } from './flights.ts';
 import { recordWatched, storedCursor } from './observing.ts';
@@ -74,7 +74,7 @@ export function createWatching(context: WatchContext): Watching {
         const observation = observationOf(source);
         const cursor = storedCursor(context, source);
         // Older tags that were not read may be what a recipe of today looks for: `unchanged` would be no answer to it.
-        const lacks = observation?.more === true && !enoughFor(source, watchers)(observation.tags);
+        const lacks = observation?.more === true && !saysSomething(source, watchers, observation.tags);
         return {
           source,
           watchers: [...watchers],
