@@ -30,7 +30,11 @@ export function findingsOfRecipe({ path, text }: RecipeText, known: FilesByPacka
         ...where,
       };
     });
-    const others = [...updateProblems(recipe), ...placeProblems(recipe), ...nameProblems(recipe, path, known)];
+    const update = [...updateProblems(recipe)];
+    // A pattern that is wrong is wrong for the place too: that is said once.
+    const said = new Set(update.map((problem) => problem.path.join('.')));
+    const place = [...placeProblems(recipe)].filter((problem) => !said.has(problem.path.join('.')));
+    const others = [...update, ...place, ...nameProblems(recipe, path, known)];
     const found = others.map(({ severity, code, message, remedy, path: keys }): RecipeFinding => {
       const line = lineAt(text, keys);
       const where = { file: path, package: name, field: keys.join('.'), ...(line === undefined ? {} : { line }) };

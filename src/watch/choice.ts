@@ -11,7 +11,8 @@ import type { ReleaseSource } from './source.ts';
  * Throws recipe.annotation-invalid.
  */
 export function chooseSource(recipe: Recipe): SourceChoice | undefined {
-  const written = annotationsOf(recipe).source;
+  const { source: written, pattern } = annotationsOf(recipe);
+  if (pattern !== undefined) refuseIdlePattern(recipe, written);
   if (written !== undefined) return { key: annotatedKey(recipe, written), chosenBy: 'annotation' };
   for (const source of releaseSources) {
     const key = source.key(recipe);
@@ -38,6 +39,17 @@ function annotatedKey(recipe: Recipe, written: string): string {
       remedy: `write KIND:IDENTIFIER as docs/watching.md says; kinds: ${kinds}`,
     },
   );
+}
+
+/** A pattern that nothing reads would look as if it worked. */
+function refuseIdlePattern(recipe: Recipe, written: string | undefined): void {
+  const reading = releaseSources.filter(({ readsPattern }) => readsPattern === true).map(({ kind }) => kind);
+  if (reading.some((kind) => written?.startsWith(`${kind}:`) === true)) return;
+  throw new RegrowError('recipe.annotation-invalid', `${recipe.package.name}: nothing reads the pattern`, {
+    package: recipe.package.name,
+    field: 'package.annotations.dev.regrow.pattern',
+    remedy: `take it out, or name a source of kind ${reading.join(' or ')} in dev.regrow.source; elsewhere the update block says what a version is`,
+  });
 }
 
 /** Whether the block names a place, be it one that regrow cannot watch. */

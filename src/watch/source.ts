@@ -47,6 +47,8 @@ export interface ReleaseSource {
   key(recipe: Recipe): string | undefined;
   /** The key of what stands behind `KIND:` in the annotation `dev.regrow.source`; undefined when that cannot be one. */
   annotated(identifier: string, recipe: Recipe): string | undefined;
+  /** Whether `dev.regrow.pattern` says what versions look like there. */
+  readonly readsPattern?: true;
   /** The key of the place that a source is downloaded from, where its address says so beyond doubt. Nothing is put in for `${{…}}`. */
   inferred?(address: string): string | undefined;
   /** Asks the place. Throws coded errors; `pollSource` makes a failure of them. */

@@ -7,6 +7,10 @@ import { keyOf, placeOf } from '../github/place.ts';
 import { answerOf, type SourceAnswer } from '../observe.ts';
 import type { PollAnswer, PollRequest, ReleaseSource, WatchPorts } from '../source.ts';
 
+/** A repository that is checked out, an archive of a tag, a file of a release. */
+const addressForm =
+  /^https:\/\/(?:github\.com|codeload\.github\.com(?=\/[^/]+\/[^/]+\/(?:tar\.gz|zip)\/))\/([\w.-]+\/[\w.-]+?)(?:\.git)?(?:\/(archive|releases\/download|tar\.gz|zip)\/[^]*)?$/;
+
 /**
  * `update.github`: releases, or tags with `use-tag`. Keys: `github:OWNER/REPO/releases`, `github:OWNER/REPO/tags`. Many are one
  * question where GitHub takes such, which it does with a token.
@@ -21,6 +25,11 @@ export const githubSource: ReleaseSource = {
 
   annotated(identifier) {
     return keyOf(identifier, 'tags');
+  },
+
+  inferred(address) {
+    const [, repository = '', of] = addressForm.exec(address) ?? [];
+    return keyOf(repository, of === 'releases/download' ? 'releases' : 'tags');
   },
 
   async poll(request, ports) {

@@ -16,6 +16,7 @@ const limit = 4 * 1024 * 1024;
 export const pageSource: ReleaseSource = {
   kind: 'page',
   key: () => undefined,
+  readsPattern: true,
 
   annotated(identifier, recipe) {
     const url =

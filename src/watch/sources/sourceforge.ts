@@ -26,6 +26,7 @@ const feedSchema = z.object({
 export const sourceforgeSource: ReleaseSource = {
   kind: 'sourceforge',
   key: () => undefined,
+  readsPattern: true,
 
   annotated(identifier, recipe) {
     if (!placeForm.test(identifier) || identifier.includes('..')) return undefined;

@@ -30,6 +30,8 @@ describe('a page with a pattern', () => {
     [{ source }, 'recipe.annotation-invalid'],
     [{ source: 'page:file:///etc/passwd', pattern: '(.*)' }, 'recipe.annotation-invalid'],
     [{ source: 'sourceforge:libpng', pattern: '(' }, 'recipe.pattern-invalid'],
+    [{ source: 'npm:left-pad', pattern: '(.*)' }, 'recipe.annotation-invalid'],
+    [{ pattern: '(.*)' }, 'recipe.annotation-invalid'],
   ])('%j is the fault of that recipe', (annotations, code) => {
     expect(() => chooseSource(recipe(annotations as Record<string, string>))).toThrow(
       expect.objectContaining({ code, where: expect.objectContaining({ package: 'r' }) }),
