@@ -39,7 +39,7 @@ export function checkSize(
     name,
     largest.path,
     `has ${megabytes(largest.size)} of the ${megabytes(sum)} in ${entries.length} files and directories; a package may have ${megabytes(limit)}`,
-    'leave out what is not needed, split the package, or build it with engine: melange',
+    'leave out what is not needed, or split the package',
   );
 }
 

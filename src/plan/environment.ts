@@ -40,7 +40,7 @@ export function lockEnvironment(
         {
           ...where,
           remedy:
-            'add a recipe for it, map it to commands of the host under build.hostTools, or build with engine: melange',
+            'add a recipe for it, or map it to commands of the host under build.hostTools (docs/host-engine.md lists the names that the host stands in for)',
         },
       );
     }

@@ -230,7 +230,7 @@ export function actionsFor(blocker: Blocker, facts: PackageFacts): string[] {
     case 'environment-unsatisfiable':
       return ['publish the package that is missing, or take it out of the recipe’s environment'];
     case 'build-refused':
-      return ['change the recipe as the message says, or build it with an engine that can do it'];
+      return ['change the recipe as the message says'];
     case 'queued':
     case 'building':
       return [`\`${logs} --follow\` shows the build as it runs`];

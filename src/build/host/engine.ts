@@ -229,7 +229,7 @@ function checkEnvironment(
   if (strange.length === 0) return;
   const field = 'environment.contents.packages';
   const what = `neither the repository nor this machine has ${strange.join(', ')}`;
-  const remedy = 'add a recipe, map the package to commands under build.hostTools, or build it with engine: melange';
+  const remedy = 'add a recipe, or map the package to commands under build.hostTools';
   refuseUnless([{ field, what, remedy }], where);
 }
 

@@ -18,22 +18,19 @@ export interface RefusalFacts {
   readonly hostArch: Arch;
 }
 
-const useMelange = 'build it with engine: melange';
+/** There is no other engine yet that could be named. */
+const doWithout = 'change the recipe so that it does without: the host engine is the only one';
 
 /** Everything that the engine would stumble over, found before anything runs. */
 export function findRefusals(facts: RefusalFacts): readonly Refusal[] {
   const { recipe, resolved, target, hostArch } = facts;
   const refusals: Refusal[] = [];
-  const refuse = (field: string, what: string, remedy: string = useMelange): void => {
+  const refuse = (field: string, what: string, remedy: string = doWithout): void => {
     refusals.push({ field, what, remedy });
   };
 
   if (target.arch !== hostArch) {
-    refuse(
-      'target',
-      `it is for ${target.arch}, and this machine is ${hostArch}`,
-      `run a builder on ${target.arch}, or ${useMelange}`,
-    );
+    refuse('target', `it is for ${target.arch}, and this machine is ${hostArch}`, `run a builder on ${target.arch}`);
   }
   if (!resolved.forThisArch) {
     refuse(
@@ -44,11 +41,7 @@ export function findRefusals(facts: RefusalFacts): readonly Refusal[] {
   }
   if ((recipe.capabilities?.add.length ?? 0) > 0) refuse('capabilities.add', 'no step is ever given a capability');
   if (Object.keys(recipe.options).length > 0) {
-    refuse(
-      'options',
-      'it has build options that change the recipe',
-      `write what they change as a recipe of its own, or ${useMelange}`,
-    );
+    refuse('options', 'it has build options that change the recipe', 'write what they change as a recipe of its own');
   }
   refuseEnvironment(recipe.environment, 'environment', refuse);
   refuseEnvironment(recipe.test?.environment, 'test.environment', refuse);

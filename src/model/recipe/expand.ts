@@ -182,7 +182,7 @@ function unknownPipeline(
   }
   throw new RegrowError('recipe.pipeline-unknown', `${options.package}: ${where.field}: there is no pipeline ${uses}`, {
     ...where,
-    remedy: `put it in pipelines/${uses}.yaml beside the recipes, or build with melange`,
+    remedy: `put it in pipelines/${uses}.yaml beside the recipes`,
   });
 }
 
