@@ -175,9 +175,9 @@ export const configSchema = z.strictObject({
         ),
       requestsPerSecond: z
         .record(z.string().min(1), z.number().positive())
-        .default({ '*': 5, 'release-monitoring.org': 1 })
+        .default({ '*': 5, 'hex.pm': 1.5, 'release-monitoring.org': 1 })
         .describe(
-          'By host: how often places where releases are seen are asked, two requests at a time at most; `*` is every other host. GitHub has its own limits, and feeds are not held back',
+          'By host: how often places where releases are seen are asked, two requests at a time at most; `*` is every other host, and a list of your own stands for all of this one. GitHub has its own limits, and feeds are not held back',
         ),
     })
     .prefault({}),
