@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { Command, Option } from 'commander';
 import { openRecipeCache } from '../adapters/recipe-cache.ts';
 import { type RecipeDirectory, readRecipeDirectory } from '../adapters/recipe-directory.ts';
+import { createHostTools } from '../build/host/host-tools.ts';
 import { type ErrorReport, reportError } from '../errors.ts';
 import { createPipelineLibrary } from '../model/recipe/pipeline.ts';
 import { parseRecipe } from '../model/recipe/recipe.ts';
@@ -40,7 +41,7 @@ export function graphCommand({ output }: Pick<CliContext, 'output'>): Command {
       runCommand(output, options.json === true, async () => {
         const start = performance.now();
         const { facts, failures } = readFacts(options, output);
-        const graph = createGraph(facts);
+        const graph = createGraph(facts, new Set(Object.keys(createHostTools())));
         const details = describeGraph(graph);
         const milliseconds = Math.round(performance.now() - start);
         for (const { code, message } of failures) output.note(`${code}: ${message}`);
@@ -103,6 +104,7 @@ function jsonOf({ graph, details, failures, milliseconds, options }: Printed): R
   return {
     ...details.report,
     milliseconds,
+    ...(graph.fromHost.length > 0 ? { fromHost: graph.fromHost.length } : {}),
     ...(options.cycles === true ? { cycleMembers: details.cycles } : {}),
     ...(options.unresolved === true ? { unresolvedNeeds: graph.unresolved } : {}),
     ...(failures.length > 0 ? { failures } : {}),
@@ -116,6 +118,7 @@ function tableOf({ graph, details, failures, milliseconds, options }: Printed): 
     ['packages', String(packages)],
     ['edges', String(edges)],
     ['unresolved', String(unresolved)],
+    ...(graph.fromHost.length > 0 ? [['from the host', hostText(graph)] as const] : []),
     ['cycles', cycles.length === 0 ? 'none' : cycles.map((size) => `${size} recipes`).join(', ')],
     ['depth', String(depth)],
     ['not readable', String(failures.length)],
@@ -127,6 +130,11 @@ function tableOf({ graph, details, failures, milliseconds, options }: Printed): 
   }
   if (options.unresolved === true) lines.push('', 'nothing here provides', ...unresolvedLines(graph));
   return `${lines.join('\n')}\n`;
+}
+
+/** How many needs, and of which names: docs/host-engine.md has them all. */
+function hostText({ fromHost }: BuildGraph): string {
+  return `${fromHost.length}: ${[...new Set(fromHost.map(({ dependency }) => dependency))].toSorted().join(' ')}`;
 }
 
 /** One line for each dependency, the most wanted first. */

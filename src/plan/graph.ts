@@ -1,3 +1,4 @@
+import { parseDependency } from '../model/dependency.ts';
 import { components } from './components.ts';
 import { createProviderLookup } from './providers.ts';
 import type { RecipeFacts } from './recipe-facts.ts';
@@ -18,17 +19,24 @@ export interface BuildGraph {
   readonly needs: ReadonlyMap<string, readonly string[]>;
   readonly edges: number;
   readonly unresolved: readonly UnresolvedNeed[];
+  /** Needs that no recipe provides and the host that builds stands in for. */
+  readonly fromHost: readonly UnresolvedNeed[];
   /** Origins that need what they themselves make: the published package builds the next one. */
   readonly selfBootstrapped: readonly string[];
 }
 
-/** The graph of recipes; the same for the same recipes in any order. Throws recipe.malformed for a need that apk cannot read. */
-export function createGraph(recipes: readonly RecipeFacts[]): BuildGraph {
+/**
+ * The graph of recipes; the same for the same recipes in any order. `host`: names that the host stands in for where no recipe
+ * has the name. Throws recipe.malformed for a need that apk cannot read.
+ */
+export function createGraph(recipes: readonly RecipeFacts[], host: ReadonlySet<string> = new Set()): BuildGraph {
   const sorted = recipes.toSorted((a, b) => (a.origin < b.origin ? -1 : 1));
   const providersOf = createProviderLookup(sorted);
   const needs = new Map<string, readonly string[]>();
   const unresolved: UnresolvedNeed[] = [];
+  const fromHost: UnresolvedNeed[] = [];
   const selfBootstrapped: string[] = [];
+  const isHosts = (name: string) => host.has(name) && providersOf(name).length === 0;
   let edges = 0;
   let packages = 0;
   for (const recipe of sorted) {
@@ -39,7 +47,10 @@ export function createGraph(recipes: readonly RecipeFacts[]): BuildGraph {
     for (const dependency of recipe.needs) {
       if (dependency.startsWith('!')) continue;
       const provider = providersOf(dependency)[0];
-      if (provider === undefined) unresolved.push({ origin, dependency });
+      if (provider === undefined) {
+        const others = isHosts(parseDependency(dependency).name) ? fromHost : unresolved;
+        others.push({ origin, dependency });
+      }
       // A recipe cannot be built with what it is about to make: the published package builds the next one.
       else if (provider.origin === origin) self = true;
       else targets.add(provider.origin);
@@ -48,7 +59,8 @@ export function createGraph(recipes: readonly RecipeFacts[]): BuildGraph {
     needs.set(origin, [...targets].toSorted());
     edges += targets.size;
   }
-  return { origins: sorted.map(({ origin }) => origin), packages, needs, edges, unresolved, selfBootstrapped };
+  const origins = sorted.map(({ origin }) => origin);
+  return { origins, packages, needs, edges, unresolved, fromHost, selfBootstrapped };
 }
 
 /** Recipes that need each other, or one alone, those that others need first: build order. */

@@ -37,6 +37,22 @@ async function graph(...options: string[]): Promise<void> {
   exitCode = output.exitCode;
 }
 
+test('what the host stands in for is not unresolved, unless a recipe makes another version of it', async () => {
+  write('hello', ['build-base', 'busybox', 'nowhere']);
+  write('world', ['busybox', 'automake<1.17']);
+  await graph('--json', '--unresolved');
+  expect(JSON.parse(out)).toMatchObject({
+    unresolved: 1,
+    fromHost: 4,
+    unresolvedNeeds: [{ origin: 'hello', dependency: 'nowhere' }],
+  });
+  await graph();
+  expect(out).toContain('from the host 4: automake<1.17 build-base busybox');
+  write('automake', [], '1.18');
+  await graph('--json');
+  expect(JSON.parse(out)).toMatchObject({ unresolved: 2, fromHost: 3 });
+});
+
 test('one line of JSON, the same from the cache, and what changed is read again', async () => {
   write('gcc', ['libc']);
   write('libc', ['gcc', 'headers']);
