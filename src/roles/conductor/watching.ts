@@ -13,8 +13,11 @@ import { recordWatched, storedCursor } from './observing.ts';
 import type { RecipeTree } from './recipes.ts';
 import { type WatchedSource, watchedSources } from './watched-sources.ts';
 
-/** How many sources of one kind are asked in one job: GitHub is asked for dozens at a time, most others one by one. */
-const batchSizes: Readonly<Record<string, number>> = { github: 200 };
+/**
+ * How many sources of one kind are asked in one job. GitHub is asked about dozens at a time, and those of which one page is not
+ * enough share their further pages: the more of them in one job, the fewer questions. Most others are asked one by one.
+ */
+const batchSizes: Readonly<Record<string, number>> = { github: 2000 };
 const usualBatchSize = 25;
 
 export type WatchContext = Pick<ConductorContext, 'book' | 'objects' | 'queues' | 'clock' | 'settings'>;

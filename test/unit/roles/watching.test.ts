@@ -159,17 +159,17 @@ describe('what is due', () => {
   });
 
   test('the oldest first, so many of a kind together', async () => {
-    const tree = many(450);
+    const tree = many(4100);
     const first = await due(tree);
-    expect(sourcesOf(first).map((one) => one.length)).toEqual([200, 200, 50]);
+    expect(sourcesOf(first).map((one) => one.length)).toEqual([2000, 2000, 100]);
     for (const one of first.toReversed()) {
       await answer(one);
       clock.advance(1000);
     }
     clock.advance(31 * minute);
     const again = await due(tree);
-    expect(sourcesOf(again).flat().slice(0, 50).toSorted()).toEqual(sourcesOf(first)[2]?.toSorted());
-    expect(new Set(sourcesOf(again).flat()).size).toBe(450);
+    expect(sourcesOf(again).flat().slice(0, 100).toSorted()).toEqual(sourcesOf(first)[2]?.toSorted());
+    expect(new Set(sourcesOf(again).flat()).size).toBe(4100);
   });
 
   test('what a schedule puts off, unless another recipe that shares the source is more eager', async () => {
