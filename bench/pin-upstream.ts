@@ -1,28 +1,38 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ManifestSource, pinnedProjects } from '../src/bump/pin-sources.ts';
+import { type ManifestSource, type PinnedProjects, pinnedProjects } from '../src/bump/pin-sources.ts';
 import { judgePins, type PinVerdicts } from '../src/bump/pin-verdicts.ts';
-import type { Manifest } from '../src/bump/project-versions.ts';
+import type { Manifest, ReadManifest } from '../src/bump/project-versions.ts';
+
+const target = { arch: 'x86_64', libc: 'gnu' } as const;
 
 /**
- * What our rules make of the pins of a recipe, from manifests in clones at FOLDER/OWNER+NAME/repo. Undefined where the recipe
- * has no pins whose projects come from git, or a clone or a commit of theirs is not there.
+ * What our rules make of the pins of a recipe, bumped from `before`, from manifests in clones at FOLDER/OWNER+NAME/repo.
+ * Undefined where it has no pins whose projects come from git, or a clone or a commit of theirs is not there.
  */
-export function judgeUpstream(file: string, text: string, folder: string): PinVerdicts | undefined {
-  const { steps, sources, absent } = pinnedProjects(file, text, { arch: 'x86_64', libc: 'gnu' });
-  const clones = sources.map((source) => ({ source, clone: cloneOf(source, folder) }));
-  if (clones.length === 0) return undefined;
+export function judgeUpstream(file: string, before: string, text: string, folder: string): PinVerdicts | undefined {
+  const projects = pinnedProjects(file, text, target);
+  const read = readerOf(projects, folder);
+  if (read === undefined) return undefined;
+  const verdicts = judgePins(projects.steps, read);
+  if (!verdicts.asksFormer) return verdicts;
+  return judgePins(projects.steps, read, readerOf(pinnedProjects(file, before, target), folder));
+}
+
+function readerOf({ sources, absent }: PinnedProjects, folder: string): ReadManifest | undefined {
+  if (sources.length === 0) return undefined;
   const manifests = new Map<string, Manifest>();
   for (const [path, why] of absent) manifests.set(path, { absent: why });
-  for (const { source, clone } of clones) {
+  for (const source of sources) {
+    const clone = cloneOf(source, folder);
     if (clone === undefined) return undefined;
     for (const [path, place] of source.paths) {
       const shown = git(clone, 'show', `${source.commit}:${path}`);
       manifests.set(place, shown === undefined ? { absent: 'is not in the release' } : { text: shown });
     }
   }
-  return judgePins(steps, (path) => manifests.get(path) ?? { absent: 'was not looked for' });
+  return (path) => manifests.get(path) ?? { absent: 'was not looked for' };
 }
 
 function cloneOf({ repository, commit }: ManifestSource, folder: string): string | undefined {

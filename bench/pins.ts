@@ -76,7 +76,7 @@ function edit(row: GoldenRow, bumped: string): void {
 }
 
 function decide(row: GoldenRow, bumped: string, upstream: string): void {
-  const verdicts = judgeUpstream(row.file, bumped, upstream);
+  const verdicts = judgeUpstream(row.file, row.before, bumped, upstream);
   if (verdicts === undefined) return;
   const ours = new Set(verdicts.edits.map(({ pin }) => pin.start));
   const theirs = new Set(editsOf(bumped, row.after).edits.map(({ pin }) => pin.start));

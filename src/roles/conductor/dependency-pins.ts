@@ -1,13 +1,20 @@
 import { editPins } from '../../bump/pin-edits.ts';
-import { type ManifestSource, pinnedProjects } from '../../bump/pin-sources.ts';
+import { type ManifestSource, type PinnedProjects, pinnedProjects } from '../../bump/pin-sources.ts';
 import { judgePins } from '../../bump/pin-verdicts.ts';
-import type { Manifest } from '../../bump/project-versions.ts';
+import type { Manifest, ReadManifest } from '../../bump/project-versions.ts';
 import { toRegrowError } from '../../errors.ts';
 import type { Target } from '../../model/target.ts';
 import type { Git } from '../../ports/git.ts';
 
 /** Bytes of one manifest; the largest real ones (`Cargo.lock`) have less than one megabyte. */
 const limit = 10 * 1024 * 1024;
+
+/** A recipe before and after its sources were pinned anew. */
+export interface BumpedRecipe {
+  readonly path: string;
+  readonly before: string;
+  readonly text: string;
+}
 
 /**
  * A recipe at its new version, without the dependency pins that the release makes superfluous: reads the manifests of the
@@ -16,18 +23,18 @@ const limit = 10 * 1024 * 1024;
  */
 export async function settlePins(
   { git }: { readonly git: Git },
-  path: string,
-  text: string,
+  { path, before, text }: BumpedRecipe,
   target: Target,
   signal: AbortSignal,
 ): Promise<{ readonly text: string; readonly notes: readonly string[] }> {
-  const { steps, sources, absent } = pinnedProjects(path, text, target);
-  const manifests = new Map<string, Manifest>();
-  for (const [manifest, why] of absent) manifests.set(manifest, { absent: why });
-  for (const source of sources) {
-    for (const [manifest, found] of await readManifests(git, source, signal)) manifests.set(manifest, found);
+  const projects = pinnedProjects(path, text, target);
+  const read = await manifestReader(git, projects, signal);
+  let verdicts = judgePins(projects.steps, read);
+  if (verdicts.asksFormer) {
+    const former = await manifestReader(git, pinnedProjects(path, before, target), signal);
+    verdicts = judgePins(projects.steps, read, former);
   }
-  const { edits, notes } = judgePins(steps, (manifest) => manifests.get(manifest) ?? { absent: 'was not looked for' });
+  const { edits, notes } = verdicts;
   try {
     return { text: editPins(text, edits), notes };
   } catch (thrown) {
@@ -35,6 +42,19 @@ export async function settlePins(
     if (error.code !== 'recipe.edit-impossible') throw error;
     return { text, notes: [`All dependency pins stay as they are: ${error.message}`] };
   }
+}
+
+async function manifestReader(
+  git: Git,
+  { sources, absent }: PinnedProjects,
+  signal: AbortSignal,
+): Promise<ReadManifest> {
+  const manifests = new Map<string, Manifest>();
+  for (const [manifest, why] of absent) manifests.set(manifest, { absent: why });
+  for (const source of sources) {
+    for (const [manifest, found] of await readManifests(git, source, signal)) manifests.set(manifest, found);
+  }
+  return (manifest) => manifests.get(manifest) ?? { absent: 'was not looked for' };
 }
 
 async function readManifests(

@@ -38,7 +38,8 @@ export async function pinVersion(
   }
   const hashes = hashEdits(found);
   const bumped = bumpRecipe(file.text, { version, hashes });
-  const { text, notes } = await settlePins(context, file.path, bumped, parseTarget(target), signal);
+  const recipe = { path: file.path, before: file.text, text: bumped };
+  const { text, notes } = await settlePins(context, recipe, parseTarget(target), signal);
   const changed = hashes.filter((edit) => edit.old !== edit.value);
   return { text, hashes, changed, lookedUp: found.map(describeSource), pins: notes };
 }

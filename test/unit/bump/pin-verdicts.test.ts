@@ -2,20 +2,30 @@ import { describe, expect, test } from 'vitest';
 import { pinSteps } from '../../../src/bump/dependency-pins.ts';
 import { editPins } from '../../../src/bump/pin-edits.ts';
 import { judgePins } from '../../../src/bump/pin-verdicts.ts';
-import { manifestsOf } from '../../../src/bump/project-versions.ts';
+import { manifestsOf, type ReadManifest } from '../../../src/bump/project-versions.ts';
 import { readRecipeDocument } from '../../../src/bump/recipe-document.ts';
 
 const crypto = 'golang.org/x/crypto';
 
+const reader =
+  (files: Readonly<Record<string, string>>): ReadManifest =>
+  (path) => {
+    const found = files[path];
+    return found === undefined ? { absent: 'is not in the release' } : { text: found };
+  };
+
 /** What comes of a step's pins at a release with these files: what is left of its `with`, and what is said. */
-function at(inputs: Readonly<Record<string, string>>, files: Readonly<Record<string, string>>) {
+function at(
+  inputs: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string>>,
+  former?: Readonly<Record<string, string>>,
+) {
   const written = Object.entries(inputs).map(([key, value]) => `      ${key}: ${JSON.stringify(value)}\n`);
   const text = `package:\n  name: p\npipeline:\n  - uses: bump\n    with:\n${written.join('')}  - runs: make\n`;
   const steps = pinSteps(readRecipeDocument(text));
-  const { edits, notes } = judgePins(steps, (path) => {
-    const found = files[path];
-    return found === undefined ? { absent: 'is not in the release' } : { text: found };
-  });
+  const verdicts = judgePins(steps, reader(files));
+  const { edits, notes } =
+    verdicts.asksFormer && former !== undefined ? judgePins(steps, reader(files), reader(former)) : verdicts;
   const after = readRecipeDocument(editPins(text, edits)).document.toJS() as {
     pipeline: { uses?: string; with?: Record<string, string> }[];
   };
@@ -162,12 +172,25 @@ describe('a replacement', () => {
     expect(at({ replaces: fork }, files).notes).toEqual([`Kept ${fork}: go.mod does not replace it`]);
   });
 
-  test('by itself goes at just that version; above, it may hold back on purpose', () => {
+  test('by itself goes at just that version', () => {
     expect(at({ replaces: self }, { 'go.mod': mod(`require ${crypto} v0.45.0`) }).left).toBeUndefined();
-    expect(at({ replaces: self }, { 'go.mod': mod(`require ${crypto} v0.46.0`) })).toEqual({
+  });
+
+  test('by itself goes when upstream asks for more and asked for less before: it was made to raise', () => {
+    const files = (version: string) => ({ 'go.mod': mod(`require ${crypto} ${version}`) });
+    expect(at({ replaces: self }, files('v0.46.0'), files('v0.44.0'))).toEqual({
+      left: undefined,
+      notes: [`Dropped ${self}: go.mod requires v0.46.0`],
+    });
+    const kept = {
       left: { replaces: self },
       notes: [`Kept ${self}: go.mod requires v0.46.0, which it may hold back on purpose`],
-    });
+    };
+    // It held back before, it was needed for nothing, or nobody knows.
+    expect(at({ replaces: self }, files('v0.46.0'), files('v0.46.0'))).toEqual(kept);
+    expect(at({ replaces: self }, files('v0.46.0'), files('v0.45.0'))).toEqual(kept);
+    expect(at({ replaces: self }, files('v0.46.0'), {})).toEqual(kept);
+    expect(at({ replaces: self }, files('v0.46.0'))).toEqual(kept);
   });
 });
 

@@ -12,9 +12,9 @@ import type { ConductorContext } from '../../../src/roles/conductor/context.ts';
 import { pinVersion } from '../../../src/roles/conductor/pinning.ts';
 
 const address = 'https://git.example.test/tool';
-const old = '0'.repeat(40);
 let directory: string;
 let git: Git;
+let old = '';
 let head = '';
 
 beforeAll(() => {
@@ -27,7 +27,15 @@ beforeAll(() => {
   run('init', '-q', '-b', 'main', upstream);
   mkdirSync(join(upstream, 'tools'));
   mkdirSync(join(upstream, 'linked'));
-  writeFileSync(join(upstream, 'go.mod'), 'module m\nrequire golang.org/x/crypto v0.46.0\nrequire a.test/a v1.0.0\n');
+  writeFileSync(join(upstream, 'go.mod'), 'module m\nrequire golang.org/x/crypto v0.40.0\nrequire b.test/b v1.3.0\n');
+  run('-C', upstream, 'add', '.');
+  run('-C', upstream, 'commit', '-qm', 'former release');
+  run('-C', upstream, 'tag', 'v1.0.0');
+  old = run('-C', upstream, 'rev-parse', 'HEAD');
+  writeFileSync(
+    join(upstream, 'go.mod'),
+    'module m\nrequire golang.org/x/crypto v0.46.0\nrequire a.test/a v1.0.0\nrequire b.test/b v1.3.0\n',
+  );
   writeFileSync(join(upstream, 'tools/go.mod'), 'module t\nrequire golang.org/x/crypto v0.45.0\n');
   symlinkSync('../go.mod', join(upstream, 'linked/go.mod'));
   run('-C', upstream, 'add', '.');
@@ -72,6 +80,17 @@ test('an update takes out the pins that the new release has by itself, and keeps
   expect(pins).toEqual([
     'Dropped golang.org/x/crypto@v0.45.0: tools/go.mod requires v0.45.0',
     'Dropped golang.org/x/crypto@v0.45.0: go.mod requires v0.46.0',
+  ]);
+});
+
+test('a replacement that was made to raise goes, one that held back before stays', async () => {
+  const replaces = (text: string) => `\n  - uses: bump\n    with:\n      replaces: |-\n${text}`;
+  const back = '        b.test/b=b.test/b@v1.2.0\n';
+  const { text, pins } = await update(replaces(`        golang.org/x/crypto=${crypto.trim()}\n${back}`));
+  expect(text).toBe(recipe('1.1.0', head, replaces(back)));
+  expect(pins).toEqual([
+    'Dropped golang.org/x/crypto=golang.org/x/crypto@v0.45.0: go.mod requires v0.46.0',
+    'Kept b.test/b=b.test/b@v1.2.0: go.mod requires v1.3.0, which it may hold back on purpose',
   ]);
 });
 
