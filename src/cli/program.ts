@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { backtestCommand } from './backtest.ts';
+import { checkCommand } from './check.ts';
 import { configCommand } from './config.ts';
 import type { CliContext } from './context.ts';
 import { demoCommand } from './demo.ts';
@@ -48,6 +49,7 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     logsCommand(context),
     eventsCommand(context),
     pokeCommand(context),
+    checkCommand(context),
     graphCommand(context),
     backtestCommand(context),
     configCommand(context),
