@@ -21,7 +21,7 @@ export const waitSchema = z.strictObject({
 
 /** Something wrong with one package, recipe, source or image that a person can mend. Ledger key: `AREA/NAME`. */
 export const problemSchema = z.strictObject({
-  area: z.enum(['recipe', 'pipeline', 'source', 'image', 'propose', 'publish', 'forge']),
+  area: z.enum(['recipe', 'pipeline', 'source', 'followers', 'image', 'propose', 'publish', 'forge']),
   name: z.string(),
   code: z.string(),
   message: z.string(),

@@ -1,29 +1,24 @@
-import { bumpEpoch } from '../../bump/edit-recipe.ts';
 import { describeMove, type MovedTag } from '../../decide/moved-tag.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import type { RegrowError } from '../../errors.ts';
 import { compareApkVersions } from '../../model/apk-version.ts';
-import type { Artifact } from '../../model/artifact.ts';
 import type { Purpose, Wait } from '../../model/plan.ts';
-import type { Change, Proposal } from '../../model/proposal.ts';
-import { parseRecipe } from '../../model/recipe/recipe.ts';
+import type { Proposal } from '../../model/proposal.ts';
 import type { PlannedBuild } from '../../plan/build-plan.ts';
-import { followers } from '../../plan/followers.ts';
 import { notOurs } from '../../propose/commit.ts';
-import { extendProposal } from '../../propose/extend.ts';
 import { plain } from '../../propose/markdown.ts';
 import { type BuildReport, reportBuilds, reportProposal } from '../../propose/report-build.ts';
 import { isBuilt, type PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
+import { extend } from './extending.ts';
 import { type Judgement, judgeProposal } from './judging.ts';
 import { isMoveReleased, movedSince } from './moved-sources.ts';
 import { movedProblem, proposalProblem } from './problems.ts';
-import { proposalFindings, remakeProposal } from './proposing.ts';
+import { proposalFindings } from './proposing.ts';
+import { remake } from './remaking.ts';
 import { unlessRefused } from './resting.ts';
+import { sayOnce } from './saying.ts';
 import type { World } from './world.ts';
-
-/** Milliseconds for looking the sources of one update up again. */
-const remakePatience = 5 * 60_000;
 
 /**
  * Brings every open proposal on: shows its builds, lets dependents follow a lost shared object, merges it when it is green,
@@ -78,7 +73,7 @@ async function followProposal(
     if (await remake(context, world, proposal)) return true;
   }
   await showBuilds(context, proposal, plan);
-  if (theirs === undefined && isBuilt(plan) && (await follow(context, world, proposal, plan))) return true;
+  if (theirs === undefined && isBuilt(plan) && (await extend(context, world, proposal, plan))) return true;
   const versions = new Map(proposal.changes.map((change) => [change.package, change.to]));
   const findings = proposalFindings(world, index, [...versions.keys()], versions);
   const judgement = await judgeProposal(context, world, plan, findings);
@@ -101,14 +96,6 @@ async function showMove(context: ConductorContext, world: World, proposal: Propo
     const text = `${plain(describeMove(moved))}. To go on: ${problem.remedy}.`;
     await context.forge.comment(number, 'source-moved', text);
     await reportProposal({ forge: context.forge }, head, 'failure', describeMove(moved));
-  });
-}
-
-/** The same update on what main has now; dependents follow again when it is built. Says whether the branch moved. */
-function remake(context: ConductorContext, world: World, proposal: Proposal): Promise<boolean> {
-  return unlessRefused(context, world, proposal, 'remake', async () => {
-    const made = await remakeProposal(context, world, proposal, AbortSignal.timeout(remakePatience));
-    return made !== undefined && made.head !== proposal.head;
   });
 }
 
@@ -142,63 +129,9 @@ function isObsolete(world: World, proposal: Proposal): boolean {
   );
 }
 
-/** Raises the epochs of packages that would lose a shared object, in the same proposal. Says whether the branch moved. */
-async function follow(
-  context: ConductorContext,
-  world: World,
-  proposal: Proposal,
-  plan: PurposePlan,
-): Promise<boolean> {
-  const lost = new Map<string, Set<string>>();
-  for (const target of context.settings.targets) {
-    const built: Artifact[] = plan.builds
-      .filter((build) => build.need.target === target)
-      .flatMap((build) => build.attempt?.result?.artifacts ?? []);
-    for (const follower of followers(world.published.get(target) ?? [], built)) {
-      lost.set(follower.origin, new Set([...(lost.get(follower.origin) ?? []), ...follower.lost]));
-    }
-  }
-  const files: { path: string; text: string }[] = [];
-  const changes: Change[] = [];
-  for (const [origin, objects] of [...lost].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const file = world.tree.recipes.get(origin);
-    if (file === undefined || proposal.changes.some((change) => change.package === origin)) continue;
-    const text = bumpEpoch(file.text);
-    const { version, epoch } = file.recipe.package;
-    const next = parseRecipe(file.path, text).recipe.package;
-    files.push({ path: file.path, text });
-    changes.push({
-      package: origin,
-      path: file.path,
-      from: `${version}-r${epoch}`,
-      to: `${next.version}-r${next.epoch}`,
-      why: `${[...objects].join(', ')} goes away with ${proposal.package} ${proposal.version}`,
-    });
-  }
-  if (changes.length === 0) return false;
-  // The branch has to stand on the recipes that are edited, or they would not merge.
-  const paths = changes.map((change) => change.path);
-  if (await world.reader.differs(proposal.base, world.tree.commit, paths)) {
-    if (await remake(context, world, proposal)) return true;
-  }
-  return unlessRefused(context, world, proposal, 'extend', async () => {
-    const names = changes.map((change) => change.package).join(', ');
-    const because = `${names} link against a shared object that ${proposal.package} ${proposal.version} no longer has`;
-    const extended = await extendProposal({ forge: context.forge }, proposal, { files, changes, because });
-    return extended.head !== proposal.head;
-  });
-}
-
 function logUrl(context: ConductorContext, build: PlannedBuild): string | undefined {
   const { publicUrl } = context.settings;
   return publicUrl === undefined ? undefined : `${publicUrl}/v1/builds/${build.buildKey}/log`;
-}
-
-/** Says something on the forge once: `key` names what it is about, `value` what was said. */
-async function sayOnce(context: ConductorContext, key: string, value: string, say: () => Promise<void>): Promise<void> {
-  if (context.book.get('cursor', key)?.value.cursor === value) return;
-  await say();
-  await context.book.put('cursor', key, { cursor: value });
 }
 
 async function showBuilds(context: ConductorContext, proposal: Proposal, plan: PurposePlan): Promise<void> {

@@ -19,6 +19,7 @@ export interface RecipeFile {
 
 /** What the recipes of one commit find beside themselves there. */
 export interface RecipeSurroundings {
+  readonly pipelines: PipelineLibrary;
   resolve(file: RecipeFile, target: TargetName): ResolvedRecipe;
   /** Texts of the pipelines that a recipe uses, by name. */
   pipelinesOf(file: RecipeFile): Readonly<Record<string, string>>;
@@ -115,6 +116,7 @@ export function createRecipeReader(context: ConductorContext) {
   function surroundings(commit: string, library: Library): RecipeSurroundings {
     const { pipelines, texts: pipelineTexts } = library;
     return {
+      pipelines,
       resolve(file, target) {
         const key = `${library.key} ${target} ${file.blob}`;
         const known = resolved.get(key);

@@ -9,7 +9,7 @@ const kept = 7 * day;
 /** How long it is kept that something was asked for that never came. */
 const longKept = 30 * day;
 /** Rows about one proposal: `KIND/NUMBER`, for some with more behind. */
-const aboutProposal = /^(?:shown|judged|tip|moved)\/(\d+)(?:$|\/)/;
+const aboutProposal = /^(?:shown|judged|tip|moved|followers)\/(\d+)(?:$|\/)/;
 const aboutHead = /^(?:shown|judged)\/\d+\/([0-9a-f]+)(?:$|\/)/;
 
 /**
