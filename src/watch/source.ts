@@ -47,6 +47,8 @@ export interface ReleaseSource {
   key(recipe: Recipe): string | undefined;
   /** The key of what stands behind `KIND:` in the annotation `dev.regrow.source`; undefined when that cannot be one. */
   annotated(identifier: string, recipe: Recipe): string | undefined;
+  /** Milliseconds that the host wants between two looks at the same place, at least. */
+  readonly leastInterval?: number;
   /** Whether `dev.regrow.pattern` says what versions look like there. */
   readonly readsPattern?: true;
   /** The key of the place that a source is downloaded from, where its address says so beyond doubt. Nothing is put in for `${{…}}`. */

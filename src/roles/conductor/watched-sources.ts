@@ -4,6 +4,7 @@ import type { Policy } from '../../model/policy.ts';
 import type { Recipe, UpdateBlock } from '../../model/recipe/recipe.ts';
 import type { Watcher } from '../../model/watch.ts';
 import { chooseSource } from '../../watch/choice.ts';
+import { sourceOfKind } from '../../watch/registry.ts';
 import { periodOf } from '../../watch/rhythm.ts';
 import type { RecipeFile } from './recipes.ts';
 
@@ -12,7 +13,7 @@ export interface WatchedSource {
   readonly source: string;
   /** Sorted by package. */
   readonly watchers: readonly Watcher[];
-  /** Milliseconds: the least that a recipe's schedule allows between two looks, of the most eager one. */
+  /** Milliseconds: the least that a recipe's schedule, of the most eager one, and the host allow between two looks. */
   readonly period: number;
 }
 
@@ -38,7 +39,7 @@ function findSources(tree: Recipes, policy: Pick<Policy, 'anyStream'>): Readonly
     if (found === undefined) continue;
     const { source, watcher } = found;
     const before = sources.get(source);
-    const period = periodOf(recipe.update);
+    const period = Math.max(periodOf(recipe.update), sourceOfKind(source)?.leastInterval ?? 0);
     sources.set(source, {
       source,
       watchers: [...(before?.watchers ?? []), watcher],

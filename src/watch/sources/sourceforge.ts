@@ -27,6 +27,8 @@ export const sourceforgeSource: ReleaseSource = {
   kind: 'sourceforge',
   key: () => undefined,
   readsPattern: true,
+  // "not … more frequently than once per thirty minutes", as the site's rules for feeds have it.
+  leastInterval: 30 * 60_000,
 
   annotated(identifier, recipe) {
     if (!placeForm.test(identifier) || identifier.includes('..')) return undefined;

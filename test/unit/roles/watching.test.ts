@@ -8,6 +8,7 @@ import type { Ledger } from '../../../src/ports/ledger.ts';
 import type { Objects } from '../../../src/ports/objects.ts';
 import { type Book, openBook } from '../../../src/roles/conductor/book.ts';
 import type { RecipeTree } from '../../../src/roles/conductor/recipes.ts';
+import { watchedSources } from '../../../src/roles/conductor/watched-sources.ts';
 import { createWatching, type WatchContext, type Watching } from '../../../src/roles/conductor/watching.ts';
 import { createManualClock, type ManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryLedger } from '../../fakes/memory-ledger.ts';
@@ -186,6 +187,17 @@ describe('what is due', () => {
     await answerAll(asked);
     clock.advance(7 * 24 * 60 * minute);
     expect(sourcesOf(await due(tree)).flat()).toContain(source('lazy'));
+  });
+
+  test('what the rules of a host put off', () => {
+    const uri = 'https://downloads.sourceforge.net/project/o/x-${{package.version}}.tar.gz';
+    const fetched = `pipeline:\n  - uses: fetch\n    with: {uri: "${uri}"}\n`;
+    const daily = '  schedule:\n    period: daily\n';
+    const periods = (updates: Readonly<Record<string, string>>) =>
+      [...watchedSources(treeOf(updates), { anyStream: [] }).values()].map(({ period }) => period / minute);
+    expect(periods({ a: fetched })).toEqual([30]);
+    expect(periods({ a: `${daily}${fetched}` })).toEqual([24 * 60]);
+    expect(periods({ a: github('o/x') })).toEqual([0]);
   });
 
   test('a source that fails is asked ever more seldom', async () => {
