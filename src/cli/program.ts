@@ -5,7 +5,7 @@ import { configCommand } from './config.ts';
 import type { CliContext } from './context.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
-import { eventsCommand, pokeCommand } from './events.ts';
+import { eventsCommand, pokeCommand, releaseCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { graphCommand } from './graph.ts';
 import { initCommand } from './init.ts';
@@ -49,6 +49,7 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     logsCommand(context),
     eventsCommand(context),
     pokeCommand(context),
+    releaseCommand(context),
     checkCommand(context),
     graphCommand(context),
     backtestCommand(context),
