@@ -17,6 +17,7 @@ import { type Output, runCommand } from './output.ts';
 
 interface InitFlags {
   readonly recipes?: string;
+  readonly hostLibc?: boolean;
   readonly github?: string;
   readonly target?: readonly string[];
   readonly json?: boolean;
@@ -47,12 +48,15 @@ export function initCommand({ output }: Pick<CliContext, 'output'>): Command {
     .addOption(
       new Option('--recipes <folder>', 'recipes to begin with, with pipelines/ and images/; without: one example'),
     )
-    .addOption(new Option('--github <owner/repo>', 'the recipes are on GitHub').conflicts('recipes'))
+    .addOption(
+      new Option('--host-libc', `add a recipe of this machine's C library, which what is linked dynamically needs`),
+    )
+    .addOption(new Option('--github <owner/repo>', 'the recipes are on GitHub').conflicts(['recipes', 'hostLibc']))
     .option('--target <target...>', 'what is built for; default: this machine, glibc')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  regrow init my-distribution\n  regrow init my-distribution --recipes ../recipes --target x86_64-gnu x86_64-musl\n  regrow init my-distribution --github OWNER/REPO',
+      '\nExamples:\n  regrow init my-distribution\n  regrow init my-distribution --recipes ../recipes --host-libc --target x86_64-gnu x86_64-musl\n  regrow init my-distribution --github OWNER/REPO',
     )
     .action((folder: string, flags: InitFlags) =>
       runCommand(output, flags.json === true, async () => {
@@ -77,7 +81,8 @@ async function init(given: string, flags: InitFlags, output: Output): Promise<Ma
     return { config, stateDirectory, forge: 'github', repository: github, next: gitHubSteps(github, folder) };
   }
   const source = flags.recipes === undefined ? join(configFolder, 'starter') : resolve(flags.recipes);
-  const files = readFolderFiles(source, new Set([stateDirectory, config]));
+  const own = readFolderFiles(source, new Set([stateDirectory, config]));
+  const files = flags.hostLibc === true ? withHostLibc(own) : own;
   const recipes = countRecipes(source, files, output);
   const repository = join(stateDirectory, 'recipes.git');
   const message = flags.recipes === undefined ? 'An example recipe and an image of it' : 'The recipes to begin with';
@@ -91,6 +96,12 @@ async function init(given: string, flags: InitFlags, output: Output): Promise<Ma
   });
   await writeConfig(config, starterConfig(defaults, { stateDirectory, targets }));
   return { config, stateDirectory, forge: 'git', repository, commit, recipes, next: bareSteps(repository, folder) };
+}
+
+/** The recipes, and that of the C library, unless they have one of that name. */
+function withHostLibc(files: readonly NewFile[]): readonly NewFile[] {
+  const paths = new Set(files.map(({ path }) => path));
+  return [...files, ...readFolderFiles(join(configFolder, 'recipes')).filter(({ path }) => !paths.has(path))];
 }
 
 function targetsOf(given: readonly string[] | undefined): TargetName[] {

@@ -108,6 +108,12 @@ function obstacle(candidate: Candidate, selected: Selections, forbidden: readonl
   return forbids === undefined ? undefined : `${printDependency(forbids.dependency)} is asked for${chain(forbids.by)}`;
 }
 
+const generalRemedy = 'publish a package that provides it, or change what asks for it';
+/** The first thing that a new distribution lacks. */
+const libcRemedy =
+  'add a recipe that packages the C library of the machine that builds: regrow ships config/recipes/host-libc.yaml ' +
+  '(docs/host-engine.md, "The C library"); or link the program with -static';
+
 function unsatisfiable(index: PackageIndex, need: Need, selected: Selections, forbidden: readonly Need[]): RegrowError {
   const { dependency, by } = need;
   const wanted = printDependency(dependency);
@@ -115,7 +121,7 @@ function unsatisfiable(index: PackageIndex, need: Need, selected: Selections, fo
   return new RegrowError('solve.unsatisfiable', `cannot meet ${wanted}${chain(by)}: ${why}`, {
     ...(by === undefined ? {} : { package: by.candidate.name }),
     field: wanted,
-    remedy: 'publish a package that provides it, or change what asks for it',
+    remedy: /^so:libc\.(?:so\.|musl-)/.test(dependency.name) ? libcRemedy : generalRemedy,
   });
 }
 

@@ -140,9 +140,15 @@ export async function createEngineFixture(limits: Partial<HostEngineContext['lim
   };
 }
 
-/** A recipe of `test/fixtures/recipes`, with the hashes of this fixture put in. */
+/** A recipe of `test/fixtures/recipes`, or the one that regrow ships, with the hashes of this fixture put in. */
 export function fixtureRecipe(name: string, fixture: EngineFixture): string {
-  const text = readFileSync(new URL(`../fixtures/recipes/${name}.yaml`, import.meta.url), 'utf8');
+  const text = readFileSync(
+    new URL(
+      name === 'host-libc' ? `../../config/recipes/${name}.yaml` : `../fixtures/recipes/${name}.yaml`,
+      import.meta.url,
+    ),
+    'utf8',
+  );
   return text.replace('SHA256', fixture.libtallySha256).replace('COMMIT', fixture.tallyCommit);
 }
 

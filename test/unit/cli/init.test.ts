@@ -81,6 +81,18 @@ test("recipes of one's own, in their own folder: everything is committed but wha
   expect((await git(made.repository, 'rev-parse', 'main')).trim()).toBe(made.commit);
 });
 
+test('with the C library of this machine beside the recipes, unless there is one of that name', async () => {
+  recipe('tool');
+  const first = await init(join(folder, 'first'), '--recipes', folder, '--host-libc', '--json');
+  const made = JSON.parse(first.out);
+  expect(made.recipes).toBe(2);
+  expect(await git(made.repository, 'show', 'main:host-libc.yaml')).toContain('-print-file-name');
+  recipe('host-libc', '9');
+  const own = join(folder, 'own');
+  const second = JSON.parse((await init(own, '--recipes', folder, '--host-libc', '--json')).out);
+  expect(await git(second.repository, 'show', 'main:host-libc.yaml')).toContain('version: "9"');
+});
+
 test('nothing is overwritten, and nothing half made is left', async () => {
   const repository = join(folder, '.regrow', 'recipes.git');
   mkdirSync(repository, { recursive: true });
