@@ -153,10 +153,10 @@ function openReleases({ config, clock, log, quota }: WatchParts, tokens: readonl
 function openHttp({ advisories, network, sources }: Config): Http {
   const feeds = advisories.map(({ url }) => url);
   const own = new Set(feeds.map((url) => new URL(url).host));
-  const { allowPrivate, redirectHosts, requestsPerSecond } = network;
+  const { allowPrivate, redirectHosts } = network;
+  const limits = new Map(Object.entries(network.requestsPerSecond));
   const pace = createPace({
-    perSecond: (host) =>
-      own.has(host) ? undefined : (requestsPerSecond[host.replace(/:\d+$/, '')] ?? requestsPerSecond['*']),
+    perSecond: (host) => (own.has(host) ? undefined : (limits.get(host.replace(/:\d+$/, '')) ?? limits.get('*'))),
   });
   const http = createHttp({
     userAgent,
