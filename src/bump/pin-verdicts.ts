@@ -1,6 +1,6 @@
 import type { DependencyPin, PinMeaning, PinStep } from './dependency-pins.ts';
 import type { PinEdit } from './pin-edits.ts';
-import { listOf, orders, type ReadManifest, versionIn } from './project-versions.ts';
+import { type Found, listOf, orders, type ReadManifest, versionIn } from './project-versions.ts';
 
 /** What comes of the pins of a recipe at a new release. */
 export interface PinVerdicts {
@@ -17,8 +17,8 @@ type Judgement =
   | { readonly does: 'raised'; readonly to: string; readonly because: string };
 
 /**
- * Which pins the new release makes superfluous. A pin goes only when every project that its step names asks for the same
- * dependency at that version or a later one; it is raised only where those projects differ, one asking for more than the pin
+ * Which pins the new release makes superfluous. A pin goes only when every project that its step names and that has the
+ * dependency asks for it at that version or a later one; it is raised only where those projects differ, one asking for more than the pin
  * and another for less: then to the most that one asks for, so that none is held back. Whatever cannot be told for certain (a
  * file that is not there, a dependency that it does not name, versions without order) leaves the pin as it is. `readFormer`
  * gives the files of the release that the recipe has now, where they were asked for.
@@ -60,10 +60,14 @@ function judge(
   if (step.fixed !== undefined) return keep(step.fixed);
   if (means === undefined) return keep('it is not written as a version that can be compared');
   const found = step.roots.map((root) => versionIn(means, root, step, read));
-  const unclear = found.flatMap((one) => ('unclear' in one ? [one.unclear] : []));
+  const known = found.flatMap((one) => ('version' in one ? [one] : []));
+  const unclear = found.flatMap((one) => {
+    if ('unclear' in one) return [one.unclear];
+    // That no project has it can also mean that it is somewhere else now.
+    return 'unused' in one && known.length === 0 ? [one.unused] : [];
+  });
   if (unclear.length > 0) return keep(listOf(unclear));
   const compare = orders[means.ecosystem];
-  const known = found.flatMap((one) => ('version' in one ? [one] : []));
   const ordered = known.map((one) => ({ ...one, order: compare(one.version, means.version) }));
   const says = (order: 1 | -1 | undefined) => listOf(ordered.flatMap((one) => (one.order === order ? [one.says] : [])));
   if (ordered.some(({ order }) => order === undefined)) return keep(`${says(undefined)}, which has no order with it`);
@@ -83,13 +87,12 @@ function judge(
   return { does: 'raised', to: top.version, because: `${top.says}, ${says(-1)}` };
 }
 
-/** Whether every project asked for less than the pin at the release that the recipe has now. */
+/** Whether every project that has it asked for less than the pin at the release that the recipe has now. */
 function wasRaise(means: PinMeaning, step: PinStep, readFormer: ReadManifest | undefined): boolean {
   if (readFormer === undefined) return false;
-  return step.roots.every((root) => {
-    const found = versionIn(means, root, step, readFormer);
-    return 'version' in found && orders[means.ecosystem](found.version, means.version) === -1;
-  });
+  const found = step.roots.map((root) => versionIn(means, root, step, readFormer));
+  const isLower = (one: Found) => 'version' in one && orders[means.ecosystem](one.version, means.version) === -1;
+  return found.some(isLower) && found.every((one) => isLower(one) || 'unused' in one);
 }
 
 function keep(because: string): Judgement {

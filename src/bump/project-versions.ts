@@ -10,8 +10,12 @@ export type Manifest = { readonly text: string } | { readonly absent: string };
 /** Gives files of the new release by their place in the workspace. */
 export type ReadManifest = (path: string) => Manifest;
 
-/** What one project of the release has of a dependency. `unclear` says why that cannot be told. */
-export type Found = { readonly version: string; readonly says: string } | { readonly unclear: string };
+/** What one project of the release has of a dependency, or why that cannot be told. */
+export type Found =
+  | { readonly version: string; readonly says: string }
+  /** It is not part of this project: its manifest names all that is, and not this. */
+  | { readonly unused: string }
+  | { readonly unclear: string };
 
 /** The files that have to be read to judge the pins of these steps, by their place in the workspace. */
 export function manifestsOf(steps: readonly PinStep[]): readonly string[] {
@@ -104,11 +108,14 @@ function findReplaced(means: PinMeaning, path: string, replaces: GoMod['replaces
   return { version: one.byVersion, says: `${path} replaces it by ${one.byVersion}` };
 }
 
-function findRequired(means: PinMeaning, path: string, { requires, excludes }: GoMod): Found {
+function findRequired(means: PinMeaning, path: string, { requires, excludes, isComplete }: GoMod): Found {
   const version = requires.get(means.name);
-  if (version === undefined) return { unclear: `${path} does not name it` };
   // The replacement is another module: what upstream requires of this one says nothing about that.
   if (means.by !== undefined && means.by !== means.name) return { unclear: `${path} does not replace it` };
+  if (version === undefined) {
+    const says = `${path} does not name it`;
+    return isComplete ? { unused: says } : { unclear: says };
+  }
   if (excludes.has(`${means.name}@${version}`)) return { unclear: `${path} excludes the ${version} that it requires` };
   return { version, says: `${path} requires ${version}` };
 }

@@ -7,6 +7,8 @@ export interface GoMod {
   readonly replaces: readonly GoReplace[];
   /** `MODULE@VERSION` that may not be used: a requirement of it counts for nothing. */
   readonly excludes: ReadonlySet<string>;
+  /** Whether it names every module that its builds and tests use, as `go mod tidy` writes it from `go 1.17` on. */
+  readonly isComplete: boolean;
 }
 
 export interface GoReplace {
@@ -23,9 +25,11 @@ export function readGoMod(text: string): GoMod {
   const requires = new Map<string, string>();
   const replaces: GoReplace[] = [];
   const excludes = new Set<string>();
+  let isComplete = false;
   for (const [directive, ...words] of statements(text)) {
     const [module, version] = words;
     if (module === undefined) continue;
+    if (directive === 'go') isComplete = isPruned(module);
     if (directive === 'require' && version !== undefined) {
       const known = requires.get(module);
       const isLower = known !== undefined && (compareGoVersions(version, known) ?? 0) < 0;
@@ -33,7 +37,7 @@ export function readGoMod(text: string): GoMod {
     } else if (directive === 'exclude' && version !== undefined) excludes.add(`${module}@${version}`);
     else if (directive === 'replace') replaces.push(...replacement(words));
   }
-  return { requires, replaces, excludes };
+  return { requires, replaces, excludes, isComplete };
 }
 
 /**
@@ -47,6 +51,12 @@ export function compareGoVersions(a: string, b: string): -1 | 0 | 1 | undefined 
 
 function parse(version: string): semver.SemVer | null {
   return version.startsWith('v') ? semver.parse(version) : null;
+}
+
+/** Graph pruning (go.dev/ref/mod): since Go 1.17. */
+function isPruned(version: string): boolean {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(version) ?? [];
+  return Number(major) > 1 || (Number(major) === 1 && Number(minor) >= 17);
 }
 
 function replacement(words: readonly string[]): readonly GoReplace[] {

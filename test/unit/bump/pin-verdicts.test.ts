@@ -151,6 +151,17 @@ describe('a pin of several projects', () => {
     });
   });
 
+  test('is not about those whose go.mod names all that they use, and not this', () => {
+    const files = (go: string) => ({ 'go.mod': requires('v0.46.0'), 'tools/go.mod': `module t\ngo ${go}\n` });
+    for (const go of ['1.17', '1.24.0', '2.0']) {
+      expect(at(inputs, files(go)).notes).toEqual([`Dropped ${pinned}: go.mod requires v0.46.0`]);
+    }
+    expect(at(inputs, files('1.16')).notes).toEqual([`Kept ${pinned}: tools/go.mod does not name it`]);
+    expect(at(inputs, { ...files('1.24'), 'go.mod': mod() }).notes).toEqual([
+      `Kept ${pinned}: go.mod does not name it, tools/go.mod does not name it`,
+    ]);
+  });
+
   test('stays when one has just it and another less', () => {
     const files = { 'go.mod': requires('v0.45.0'), 'tools/go.mod': requires('v0.40.0') };
     expect(at(inputs, files)).toEqual({ left: inputs, notes: [] });
