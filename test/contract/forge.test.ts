@@ -56,7 +56,7 @@ forgeContract('GitHub', async (): Promise<ForgeWorld> => {
     },
     async close() {
       // Whatever was asked must be what GitHub's published description allows.
-      const problems = github.requests.filter(({ status }) => status < 400).flatMap((seen) => exchangeProblems(seen));
+      const problems = github.requests.flatMap((seen) => exchangeProblems(seen));
       await github.close();
       await rm(directory, { recursive: true, force: true });
       if (problems.length > 0) throw new Error(problems.join('\n'));

@@ -103,11 +103,14 @@ export function exchangeProblems(exchange: SeenRequest): readonly string[] {
     if (parameter === undefined) problems.push(`${label}: there is no query parameter ${name}`);
     else say(`query ${name}`, parameter.schema, coerce(parameter.schema, value));
   }
-  // A request that the server refused is allowed to be wrong: that is what the refusal says.
-  if (exchange.status < 400) say('request', jsonSchemaOf(operation.requestBody), exchange.body ?? undefined);
+  // A request that the server could not read is allowed to be wrong: that is what the refusal says.
+  if (![400, 422].includes(exchange.status))
+    say('request', jsonSchemaOf(operation.requestBody), exchange.body ?? undefined);
   const answer = operation.responses[String(exchange.status)];
   if (answer === undefined) {
-    if (exchange.status < 400) problems.push(`${label}: this status is not described`);
+    // A conditional request may be answered 304 wherever it is sent (RFC 9110 section 15.4.5).
+    const conditional = exchange.status === 304 && exchange.headers['if-none-match'] !== undefined;
+    if (exchange.status < 400 && !conditional) problems.push(`${label}: this status is not described`);
   } else {
     const schema = jsonSchemaOf(named(answer, components.responses));
     if (exchange.status !== 304) say('answer', schema, exchange.answer);

@@ -10,6 +10,7 @@ import type { Forge } from '../../../src/ports/forge.ts';
 import { readProposals } from '../../../src/propose/proposals.ts';
 import { propose, type Update } from '../../../src/propose/propose.ts';
 import { createManualClock, type ManualClock } from '../../fakes/manual-clock.ts';
+import { exchangeProblems } from '../../support/github-description.ts';
 
 const always = '2000-01-01T00:00:00Z';
 
@@ -27,8 +28,10 @@ beforeEach(async () => {
   base = await repository.commit({ files: { 'jq.yaml': 'version: 1\n' }, message: 'first' });
 });
 afterEach(async () => {
+  const problems = github.requests.flatMap((seen) => exchangeProblems(seen));
   await github.close();
   await rm(directory, { recursive: true, force: true });
+  if (problems.length > 0) throw new Error(problems.join('\n'));
 });
 
 function forge(token = 'secret'): Forge {

@@ -3,6 +3,7 @@ import { systemClock } from '../../../src/adapters/clock.ts';
 import { checkWatchTokens } from '../../../src/cli/watch-token-check.ts';
 import { configSchema } from '../../../src/config/schema.ts';
 import { createGraphQLFake, type GraphQLFake } from '../../fakes/github-graphql/server.ts';
+import { exchangeProblems } from '../../support/github-description.ts';
 
 let github: GraphQLFake;
 beforeEach(async () => {
@@ -19,6 +20,13 @@ it('says how many watch tokens there are and what is left of them', async () => 
     state: 'ok',
     text: '2: 17500 of 17500 points are left this hour',
   });
+});
+
+it('asks what GitHub answers', async () => {
+  const got = await fetch(`${github.apiUrl}/rate_limit`, { headers: { authorization: 'token one' } });
+  const { status } = got;
+  const exchange = { method: 'GET', path: '/rate_limit', query: '', body: undefined, headers: {}, status };
+  expect(exchangeProblems({ ...exchange, answer: await got.json() })).toEqual([]);
 });
 
 it('warns of one that cannot be used, and fails where none can', async () => {
