@@ -10,6 +10,8 @@ import type { UrlRewrite } from './network/rewrite.ts';
 
 const defaultLimit = 16 * 1024 * 1024;
 const defaultTimeout = 60_000;
+/** Seconds for which a host is left alone that does not say how long: most limits are of a minute. */
+const usualRetryAfter = 60;
 
 export interface HttpOptions {
   /** Sent with every request, so that upstreams know whom to write to. */
@@ -83,7 +85,7 @@ async function send(request: HttpRequest, host: string, door: HttpDoor): Promise
     const limit = limitOf(answer.statusCode, headers);
     if (limit !== undefined) {
       await answer.body.dump({ limit: 16_384, signal });
-      if (limit.retryAfter !== undefined) options.pace?.leaveAlone(host, limit.retryAfter);
+      options.pace?.leaveAlone(host, limit.retryAfter ?? usualRetryAfter);
       throw leftAlone(host, limit.retryAfter);
     }
     const body =

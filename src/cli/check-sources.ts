@@ -47,7 +47,7 @@ export async function askSources(
     write: (line) => output.note(messageOf(line)),
   });
   const exec = createExec();
-  const git = createGit({ exec, rewrite: config.sources.rewrite });
+  const git = createGit({ exec, rewrite: config.sources.rewrite, allowPrivate: config.network.allowPrivate });
   const ports = openWatchPorts({ config, git, clock, log, quota: createMemoryQuota() }, secrets);
   const sources = watchedSources({ recipes }, config.policy);
   const observations = new Map<string, ReleaseObservation>();

@@ -22,9 +22,12 @@ export interface Pace {
    * while the host wants to be left alone, and aborted.
    */
   enter(host: string, signal?: AbortSignal): Promise<() => void>;
-  /** The host said that it wants to be left alone for so many seconds. */
+  /** The host said that it wants to be left alone for so many seconds; a day is the most that is believed. */
   leaveAlone(host: string, seconds: number): void;
 }
+
+/** Seconds. */
+const longestQuiet = 86_400;
 
 interface HostState {
   asking: number;
@@ -85,7 +88,7 @@ export function createPace({ perSecond, atOnce = 2, time = machineTime }: PaceOp
     },
     leaveAlone(host, seconds) {
       const state = stateOf(host);
-      state.quietUntil = Math.max(state.quietUntil, time.now() + seconds * 1000);
+      state.quietUntil = Math.max(state.quietUntil, time.now() + Math.min(seconds, longestQuiet) * 1000);
     },
   };
 }

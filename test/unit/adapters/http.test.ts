@@ -204,6 +204,7 @@ describe('createHttp', () => {
       asked += 1;
       response.writeHead(429, { 'retry-after': '90' }).end();
     });
+    const curt = await serve((_, response) => response.writeHead(429).end());
     const other = await serve((_, response) => response.end('fine'));
     const polite = createLoopbackHttp({ pace: createPace({ perSecond: () => 1000 }) });
     await expect(polite.request({ url: busy })).rejects.toMatchObject({ retryAfter: 90 });
@@ -213,6 +214,8 @@ describe('createHttp', () => {
     });
     expect(asked).toBe(1);
     expect((await polite.request({ url: other })).status).toBe(200);
+    await expect(polite.request({ url: curt })).rejects.toMatchObject({ retryAfter: undefined });
+    await expect(polite.request({ url: curt })).rejects.toMatchObject({ retryAfter: 60 });
   });
 
   it('follows redirects, without credentials to another server', async () => {

@@ -66,6 +66,8 @@ describe('createPace', () => {
     await expect(pace.enter('a')).rejects.toMatchObject({ retryAfter: 10 });
     time.at = 30_001;
     (await pace.enter('a'))();
+    pace.leaveAlone('b', 1e12);
+    await expect(pace.enter('b')).rejects.toMatchObject({ retryAfter: 86_400 });
     pace.leaveAlone('unpaced', 5);
     await expect(pace.enter('unpaced')).rejects.toMatchObject({ code: 'upstream.rate-limited' });
   });
