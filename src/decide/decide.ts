@@ -131,10 +131,10 @@ function byVersions(one: Case): Outcome {
   const found = candidatesOf(observation.tags, update, name, reading);
   const newest = found.usable[0];
   const left = describeRejections(found.rejected, observation);
-  const within = reading.stream === undefined ? '' : ` of the stream ${reading.stream} that its name is for`;
+  const within = reading.stream === undefined ? '' : ` in the stream ${reading.stream} that its name is for`;
   if (newest === undefined) {
-    const because = `none of the ${observation.tags.length} tags of ${observation.source} is a version of it`;
-    return { ...hold('no-usable-release', `${because}${within === '' ? '' : `, or none${within}`}`), evidence: left };
+    const because = `none of the ${observation.tags.length} tags of ${observation.source} is a version of it${within}`;
+    return { ...hold('no-usable-release', because), evidence: left };
   }
   const order = compareApkVersions(newest.version, version);
   if (order === 0) return { ...current(`${version} is the newest release${within}`), evidence: left };

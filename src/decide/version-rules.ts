@@ -1,5 +1,5 @@
 import type { RE2JS } from 're2js';
-import { compareApkVersions, isApkVersion } from '../model/apk-version.ts';
+import { isApkVersion, newestFirst } from '../model/apk-version.ts';
 import { compileGoPattern, replaceAllGo } from '../model/go-pattern.ts';
 import type { SourceChoice, UpstreamTag } from '../model/observation.ts';
 import type { UpdateBlock } from '../model/recipe/recipe.ts';
@@ -80,7 +80,7 @@ export function candidatesOf(
     if ('reason' in outcome) rejected.push({ tag: tag.tag, ...outcome });
     else if (!usable.has(outcome.version)) usable.set(outcome.version, { version: outcome.version, tag });
   }
-  return { usable: [...usable.values()].sort((a, b) => compareApkVersions(b.version, a.version)), rejected };
+  return { usable: newestFirst(usable.values(), ({ version }) => version), rejected };
 }
 
 /** Whether a `v` before a digit goes by itself. */

@@ -53,6 +53,13 @@ export function compareApkVersions(a: string, b: string): -1 | 0 | 1 {
   return compareTokens(tokens(parseApkVersion(a)), tokens(parseApkVersion(b)));
 }
 
+/** Things by their version, newest first; each version is read once, however many there are. Throws recipe.version-invalid. */
+export function newestFirst<T>(things: Iterable<T>, versionOf: (thing: T) => string): T[] {
+  return Array.from(things, (thing) => ({ thing, tokens: tokens(parseApkVersion(versionOf(thing))) }))
+    .sort((a, b) => compareTokens(b.tokens, a.tokens))
+    .map(({ thing }) => thing);
+}
+
 /** Whether `version` begins with every token of `prefix`: what the operator `~` asks for, `1.2.3-r1` is `~1.2`. */
 export function matchesFuzzily(version: string, prefix: string): boolean {
   const have = tokens(parseApkVersion(version));
@@ -104,10 +111,10 @@ function tokens(version: ApkVersion): readonly Token[] {
 }
 
 function compareTokens(a: readonly Token[], b: readonly Token[]): -1 | 0 | 1 {
-  for (const [i, left] of a.entries()) {
-    const right = b[i];
+  for (let i = 0; i < a.length; i += 1) {
+    const [left, right] = [a[i], b[i]];
     // The lists end with an `end` token, which differs from any other kind: the comparison is decided before either runs out.
-    if (right === undefined) return 0;
+    if (left === undefined || right === undefined) return 0;
     if (left.kind !== right.kind) return compareKinds(left, right);
     const order = compareToken(left, right);
     if (order !== 0) return order;
@@ -144,8 +151,8 @@ function compareToken(a: Token, b: Token): -1 | 0 | 1 {
 
 /** Decimal digits of any length by value, without going through a float: dates and hashes outgrow 2^53. */
 function orderNumbers(a: string, b: string): -1 | 0 | 1 {
-  const left = a.replace(/^0+(?=.)/, '');
-  const right = b.replace(/^0+(?=.)/, '');
+  const left = a.startsWith('0') ? a.replace(/^0+(?=.)/, '') : a;
+  const right = b.startsWith('0') ? b.replace(/^0+(?=.)/, '') : b;
   return left.length === right.length ? order(left, right) : order(left.length, right.length);
 }
 

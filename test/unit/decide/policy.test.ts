@@ -254,7 +254,7 @@ describe('streams', () => {
     expect(decision.to?.version).toBe('1.34.2');
     expect(decision.evidence.at(-1)?.fact).toBe('2 left out: not of the stream that its name is for: 2.0, 1.340');
     expect(run({ recipe: stream('kubernetes-1.34', '1.34.2'), observation: found }).because).toBe(
-      '1.34.2 is the newest release of the stream 1.34 that its name is for',
+      '1.34.2 is the newest release in the stream 1.34 that its name is for',
     );
     expect(run({ recipe: stream('kubernetes-1.33', '1.33.2'), observation: found }).because).toContain('stream 1.33');
   });
