@@ -1,23 +1,25 @@
 import { parse, validate } from 'graphql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGitHubRepositories, type RepositoriesOptions } from '../../src/adapters/github/repositories.ts';
+import { tokenName } from '../../src/adapters/github/token-pool.ts';
+import { createMemoryQuota } from '../../src/adapters/memory-quota.ts';
+import type { QuotaStore } from '../../src/ports/quota.ts';
 import type { RepositoryQuestion } from '../../src/ports/releases.ts';
 import { gitHubSchema } from '../fakes/github-graphql/schema.ts';
 import { createGraphQLFake, type GraphQLFake } from '../fakes/github-graphql/server.ts';
 import { commitId, type FakeTag } from '../fakes/github-graphql/state.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
-import { createMemoryQuotaStore, type MemoryQuotaStore } from '../fakes/memory-quota.ts';
 
 let clock: ManualClock;
 let github: GraphQLFake;
-let store: MemoryQuotaStore;
+let store: QuotaStore;
 let warnings: string[];
 let pauses: number[];
 
 beforeEach(async () => {
   clock = createManualClock('2026-11-01T12:00:00.000Z');
   github = await createGraphQLFake({ clock, tokens: { one: 5000, two: 5000, small: 10 } });
-  store = createMemoryQuotaStore();
+  store = createMemoryQuota();
   warnings = [];
   pauses = [];
 });
@@ -80,7 +82,7 @@ describe('one question about many repositories', () => {
       [questionOf('jqlang/jq'), questionOf('madler/zlib', { tags: { size: 1 } })],
       normal,
     );
-    expect(answers).toEqual([
+    expect(answers).toMatchObject([
       {
         pages: {
           releases: {
@@ -104,7 +106,13 @@ describe('one question about many repositories', () => {
           tags: {
             kind: 'page',
             tags: [
-              { tag: 'jq-1.8.2', prerelease: false, commit: commitId('jq-1.8.2'), publishedAt: '2026-02-01T08:00:00Z' },
+              {
+                tag: 'jq-1.8.2',
+                prerelease: false,
+                commit: commitId('jq-1.8.2'),
+                object: expect.stringMatching(/^[0-9a-f]{40}$/),
+                publishedAt: '2026-02-01T08:00:00Z',
+              },
               {
                 tag: 'jq-1.8.1',
                 prerelease: false,
@@ -189,6 +197,12 @@ describe('one question about many repositories', () => {
     });
   });
 
+  it('is asked of an enterprise server where its GraphQL is', async () => {
+    putRepository('in/house', [tagOf('v1', 1)]);
+    const [answer] = await open({ baseUrl: `${github.apiUrl}/api/v3` }).ask([questionOf('in/house')], normal);
+    expect(answer?.pages.tags?.kind).toBe('page');
+  });
+
   it('costs what GitHub says, and no more than 100 connections a point', async () => {
     const names = Array.from({ length: 100 }, (_, index) => `many/r${index}`);
     for (const name of names) putRepository(name, [tagOf('v1', 1)]);
@@ -197,15 +211,9 @@ describe('one question about many repositories', () => {
       normal,
     );
     expect(github.questions[0]?.points).toBe(2);
-    expect(await store.read(tokenNameOfOne())).toMatchObject({ limit: 5000, remaining: 4998, spent: 2 });
+    expect(await store.read(tokenName('one'))).toMatchObject({ limit: 5000, remaining: 4998, spent: 2 });
   });
 });
-
-/** The only one that the store knows. */
-function tokenNameOfOne(): string {
-  // sha256 of `one`, as the pool names it.
-  return '7692c3ad3540bb80';
-}
 
 describe('a question that is not answered', () => {
   const ask = (repositories = open()) => repositories.ask([questionOf('jqlang/jq')], normal);
@@ -227,6 +235,14 @@ describe('a question that is not answered', () => {
   it('because it is HTML is a wrong answer', async () => {
     github.fault = () => ({ kind: 'html' });
     await expect(ask()).rejects.toMatchObject({ code: 'upstream.answer-invalid' });
+  });
+
+  it('because the server has no GraphQL says so, and not that there are no repositories', async () => {
+    const repositories = open({ baseUrl: `${github.apiUrl}/nothing` });
+    await expect(ask(repositories)).rejects.toMatchObject({
+      code: 'upstream.answer-invalid',
+      remedy: expect.stringContaining('watch.githubBaseUrl'),
+    });
   });
 
   it('because it was stopped, is stopped', async () => {
@@ -295,7 +311,7 @@ describe('tokens', () => {
     const before = open({ tokens: ['small'] });
     for (let time = 0; time < 5; time += 1) await ask(before);
     await expect(ask(open({ tokens: ['small'] }))).rejects.toMatchObject({ code: 'upstream.rate-limited' });
-    store.flush();
+    store = createMemoryQuota();
     // One question to learn: what was used before may have been ours, so it was.
     await ask(open({ tokens: ['small'] }));
     await expect(ask(open({ tokens: ['small'] }))).rejects.toMatchObject({ code: 'upstream.rate-limited' });

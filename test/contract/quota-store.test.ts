@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createMemoryQuota } from '../../src/adapters/memory-quota.ts';
 import { createQuotaStore, type RedisQuotaStore } from '../../src/jobs/quota-store.ts';
 import type { Allowance, QuotaStore } from '../../src/ports/quota.ts';
-import { createMemoryQuotaStore } from '../fakes/memory-quota.ts';
 import { testLog } from '../support/log.ts';
 import { startTestRedis, type TestRedis } from '../support/redis.ts';
 
@@ -25,7 +25,7 @@ const allowance: Allowance = { limit: 5000, remaining: 4990, resetAt: 1_800_000_
 
 describe.each([
   ['Redis', open],
-  ['memory', createMemoryQuotaStore],
+  ['memory', createMemoryQuota],
 ])('allowances in %s', (kind, make) => {
   it('are there after they were written, by name', async () => {
     const store = make();

@@ -127,6 +127,7 @@ async function send(
     if (answer !== undefined) return outcomeOf(answer.envelope, answer.headers, now());
     const status = statusOf(thrown);
     if (status === 401) return { kind: 'refused' };
+    if (status === 404) return { kind: 'failed', error: noAnswer('there is no GraphQL at this address') };
     if (thrown instanceof RequestError && isLimitRefusal(thrown)) {
       const headers = thrown.response?.headers ?? {};
       return { kind: 'limited', until: untilOf(headers, now()), seen: seenOf(headers) };
@@ -154,14 +155,17 @@ function outcomeOf(envelope: Envelope, headers: Headers, now: number): Outcome {
   const [first] = errors;
   const said = first === undefined ? 'the answer is not one of GraphQL' : `${first.type ?? 'error'}: ${first.message}`;
   const tooLarge = first?.type === 'MAX_NODE_LIMIT_EXCEEDED' || first?.type === 'RESOURCE_LIMITS_EXCEEDED';
-  return {
-    kind: 'failed',
-    error: new RegrowError(
-      tooLarge ? 'upstream.unreachable' : 'upstream.answer-invalid',
-      `could not ${doing}: ${said}`,
-      { retry: 'later', remedy: 'check that watch.githubBaseUrl is the address of an API that has GraphQL' },
-    ),
-  };
+  return { kind: 'failed', error: noAnswer(said, tooLarge ? 'upstream.unreachable' : 'upstream.answer-invalid') };
+}
+
+function noAnswer(
+  said: string,
+  code: 'upstream.unreachable' | 'upstream.answer-invalid' = 'upstream.answer-invalid',
+): RegrowError {
+  return new RegrowError(code, `could not ${doing}: ${said}`, {
+    retry: 'later',
+    remedy: 'check that watch.githubBaseUrl is the address of an API that has GraphQL',
+  });
 }
 
 /** When something may be asked again, in milliseconds since 1970, as a refusal says. */
