@@ -5,6 +5,9 @@ import type { PipelineNode, Recipe } from '../model/recipe/recipe.ts';
 import { releaseSources } from './registry.ts';
 import type { ReleaseSource } from './source.ts';
 
+/** Most characters of what names a place: no server would take more, and no form is tried on it. */
+const longest = 2048;
+
 /**
  * Where a recipe's releases are seen: as its annotation says, else its `update:` block, else, where the block names no place, as
  * the address of its one source says beyond doubt. Undefined where regrow has no source for it.
@@ -25,7 +28,7 @@ function annotatedKey(recipe: Recipe, written: string): string {
   const colon = written.indexOf(':');
   const kind = written.slice(0, colon);
   const source = releaseSources.find((candidate) => candidate.kind === kind);
-  const key = source?.annotated(written.slice(colon + 1), recipe);
+  const key = written.length > longest ? undefined : source?.annotated(written.slice(colon + 1), recipe);
   if (key !== undefined) return key;
   const kinds = releaseSources.map((one) => one.kind).join(', ');
   throw new RegrowError(
@@ -72,7 +75,7 @@ function inferredFrom(recipe: Recipe): SourceChoice | undefined {
 }
 
 function inferredKey(source: ReleaseSource, address: string): readonly string[] {
-  const key = source.inferred?.(address);
+  const key = address.length > longest ? undefined : source.inferred?.(address);
   return key === undefined ? [] : [key];
 }
 

@@ -74,6 +74,7 @@ const noReleases: Releases = {
 export function describeSource(description: SourceDescription): void {
   const { source, key, document, recorded } = description;
   const versionOf = description.version ?? ((n: number) => `1.0.${n}`);
+  const recipe = description.recipe ?? (null as never);
   /** Empty where the git program asks. */
   const overHttp = description.throughGit === true ? [] : ['HTTP'];
   let upstream: UpstreamServer;
@@ -182,7 +183,7 @@ export function describeSource(description: SourceDescription): void {
         const answer = await poll();
         expect(answer.kind === 'failed' ? answer.failure.code : answer.kind).toMatch(/^(?:upstream\.|observed$)/);
       }),
-      { numRuns: overHttp.length === 0 ? 40 : 150 },
+      { numRuns: overHttp.length === 0 ? 30 : 100 },
     );
   });
 
@@ -239,12 +240,28 @@ export function describeSource(description: SourceDescription): void {
   });
 
   it('takes what can be an identifier from an annotation, and nothing else', () => {
-    const recipe = description.recipe ?? (null as never);
     for (const [identifier, expected] of Object.entries(description.annotated)) {
       expect([identifier, source.annotated(identifier, recipe)]).toEqual([identifier, expected]);
     }
     for (const identifier of ['', ' ', '../..', 'a b', 'a\nb', '${{package.name}}', '-rf', '?x=1', '#']) {
       expect([identifier, source.annotated(identifier, recipe)]).toEqual([identifier, undefined]);
+    }
+  });
+
+  it('is stalled by no name and no address', () => {
+    const texts = [...Object.keys(description.annotated), ...Object.keys(description.inferred)];
+    for (const text of texts) {
+      for (const piece of ['a', '1.', '-', '--a', '/a', '_', '.', '@', '${{']) {
+        const start = performance.now();
+        for (const long of [
+          `${text}${piece.repeat(1000)}!`,
+          `${text.slice(0, -3)}${piece.repeat(1000)}${text.slice(-3)}`,
+        ]) {
+          source.annotated(long, recipe);
+          source.inferred?.(long);
+        }
+        expect(performance.now() - start, `${text} and ${piece}`).toBeLessThan(1000);
+      }
     }
   });
 

@@ -5,7 +5,7 @@ import { identifierOf, pollDocument, publishedAt } from '../observe.ts';
 import type { ReleaseSource } from '../source.ts';
 
 const repository = 'https://repo.packagist.org';
-const nameForm = /^[a-z0-9](?:[_.-]?[a-z0-9]+)*\/[a-z0-9](?:(?:[_.]|-{1,2})?[a-z0-9]+)*$/;
+const nameForm = /^[a-z0-9]+(?:[_.-][a-z0-9]+)*\/[a-z0-9]+(?:(?:[_.]|-{1,2})[a-z0-9]+)*$/;
 /** Stands for a field that the version before has and this one has not. */
 const unset = '__unset';
 
