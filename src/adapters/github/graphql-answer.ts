@@ -136,8 +136,8 @@ function pageOf(tags: readonly UpstreamTag[], { hasNextPage, endCursor }: z.infe
   return { kind: 'page', tags, ...(hasNextPage && endCursor ? { next: endCursor } : {}) };
 }
 
-/** The commit, and when the tag was made: an annotated tag says so, of others the commit does. */
-function peeled(target: GitObject | undefined): Pick<UpstreamTag, 'commit' | 'publishedAt'> {
+/** The commit, the object of an annotated tag, and when the tag was made: an annotated one says so, of others the commit does. */
+function peeled(target: GitObject | undefined): Pick<UpstreamTag, 'commit' | 'object' | 'publishedAt'> {
   let object: GitObject | null | undefined = target;
   let date: string | null | undefined;
   while (object?.__typename === 'Tag') {
@@ -146,7 +146,11 @@ function peeled(target: GitObject | undefined): Pick<UpstreamTag, 'commit' | 'pu
   }
   const commit = object?.__typename === 'Commit' ? object : undefined;
   date ??= commit?.committedDate;
-  return { ...(commit === undefined ? {} : { commit: commit.oid }), ...(date ? { publishedAt: date } : {}) };
+  return {
+    ...(commit === undefined ? {} : { commit: commit.oid }),
+    ...(target?.__typename === 'Tag' ? { object: target.oid } : {}),
+    ...(date ? { publishedAt: date } : {}),
+  };
 }
 
 /** By type, as GitHub gives it. A type that says neither that it is gone nor that it is forbidden may be a hiccup. */
