@@ -183,7 +183,7 @@ export function describeSource(description: SourceDescription): void {
         const answer = await poll();
         expect(answer.kind === 'failed' ? answer.failure.code : answer.kind).toMatch(/^(?:upstream\.|observed$)/);
       }),
-      { numRuns: overHttp.length === 0 ? 30 : 100 },
+      { numRuns: overHttp.length === 0 ? 20 : 60 },
     );
   });
 
