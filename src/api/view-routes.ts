@@ -5,8 +5,8 @@ import type { BuildAttempt } from '../model/build.ts';
 import type { Explanation } from '../model/explanation.ts';
 import { type Objects, stagingKey } from '../ports/objects.ts';
 import { summariseBuild } from '../report/builds.ts';
-import { explain } from '../report/explain.ts';
-import { gatherFacts, readJobs } from '../report/facts.ts';
+import { explainName } from '../report/explain.ts';
+import { readJobs } from '../report/facts.ts';
 import { readEventsAfter, readHistory } from '../report/history.ts';
 import type { RepositoryView } from '../report/repository.ts';
 import { listProposals } from '../report/status.ts';
@@ -16,6 +16,8 @@ import { notFound, sendObject } from './replies.ts';
 import type { Snapshots } from './snapshots.ts';
 
 export const packageNameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,200}$/);
+/** A package, or an image with its tag. */
+const explainedSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,200}(?::[\w.-]{1,128})?$/);
 const buildKeySchema = z.string().regex(/^[a-z0-9][a-z0-9-]{5,127}$/);
 const limitSchema = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100) });
 const stateSchema = z.object({ state: z.enum(['open', 'all']).default('open') });
@@ -35,18 +37,17 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
   });
 }
 
-/** Explains a package. Errors: request.not-found. */
+/** Explains a package, or an image. Errors: request.not-found. */
 export async function explainPackage(ports: ApiPorts, repository: RepositoryView, name: string): Promise<Explanation> {
   const { ledger, queue, clock, settings } = ports;
-  const known = packageNameSchema.safeParse(name).success;
-  const facts = known ? await gatherFacts({ ledger, repository, queue }, name) : undefined;
-  if (facts === undefined) {
-    throw notFound(
-      `there is no package ${known ? name : 'of this name'}`,
-      '`regrow status --packages` lists those that are known',
-    );
-  }
-  return explain(facts, settings, clock.now().toISOString());
+  const known = explainedSchema.safeParse(name).success;
+  const now = clock.now().toISOString();
+  const explanation = known ? await explainName({ ledger, repository, queue }, settings, name, now) : undefined;
+  if (explanation !== undefined) return explanation;
+  throw notFound(
+    `there is no package or image ${known ? name : 'of this name'}`,
+    '`regrow status --packages` lists the packages that are known, `regrow status` the images',
+  );
 }
 
 /** Every attempt of a build key, first one first. Errors: request.invalid, request.not-found. */

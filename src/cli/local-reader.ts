@@ -3,8 +3,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import { type Objects, stagingKey } from '../ports/objects.ts';
 import type { QueueView } from '../ports/queue.ts';
-import { explain } from '../report/explain.ts';
-import { gatherFacts } from '../report/facts.ts';
+import { explainName } from '../report/explain.ts';
 import { readFreshness } from '../report/freshness.ts';
 import { readHistory } from '../report/history.ts';
 import { createRepositoryView } from '../report/repository.ts';
@@ -53,9 +52,11 @@ export function createLocalReader(options: LocalReaderOptions): Reader {
     },
     packages: () => listPackages(ports, settings),
     async explain(name) {
-      const facts = await gatherFacts(ports, name);
-      if (facts === undefined) throw new RegrowError('request.not-found', `there is no package ${name}`);
-      return explain(facts, settings, clock.now().toISOString());
+      const explanation = await explainName(ports, settings, name, clock.now().toISOString());
+      if (explanation !== undefined) return explanation;
+      throw new RegrowError('request.not-found', `there is no package or image ${name}`, {
+        remedy: '`regrow status --packages` lists the packages that are known, `regrow status` the images',
+      });
     },
     proposals: (state) => listProposals(ports, state),
     async queue() {

@@ -9,12 +9,16 @@ interface StatusOptions extends ReaderOptions {
   readonly proposals?: boolean;
 }
 
-/** `regrow status`: the state of everything. Exit code 1 where something is failing or the daemon is silent for too long. */
+/** `regrow status`: the state of everything. Exit code 1 where a package or image is failing or the daemon is silent for too long. */
 export function statusCommand(context: CliContext): Command {
   return readerCommand('status', 'what is published, on its way, held, failing')
     .option('--packages', 'list every package')
     .addOption(new Option('--state <state>', 'list the packages of one state').choices(packageStateSchema.options))
     .option('--proposals', 'list the open pull requests')
+    .addHelpText(
+      'after',
+      '\nExit code 1 where a package or an image is failing, or the daemon was silent for too long; the lists always end with 0.',
+    )
     .action((options: StatusOptions) =>
       withReader(context, options, async (reader) => {
         const { output } = context;
@@ -34,7 +38,8 @@ export function statusCommand(context: CliContext): Command {
         const status = await reader.status();
         if (options.json === true) output.json(status);
         else output.write(statusText(status, output.style));
-        if (status.packages.states.failing > 0 || status.quiet.alarm) output.exit(1);
+        const isFailing = status.packages.states.failing > 0 || status.images.some(({ state }) => state === 'failing');
+        if (isFailing || status.quiet.alarm) output.exit(1);
       }),
     );
 }

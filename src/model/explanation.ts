@@ -2,8 +2,20 @@ import { z } from 'zod';
 import { evidenceSchema, holdReasons } from './decision.ts';
 import { targetNameSchema } from './target.ts';
 
-/** Where a package stands as a whole. `moving`: an update is on its way. `waiting`: only a person can move it on. */
-export const packageStateSchema = z.enum(['current', 'behind', 'moving', 'waiting', 'held', 'failing', 'unknown']);
+/**
+ * Where a package stands as a whole. `moving`: an update is on its way. `waiting`: only a person can move it on. `unwatched`: its
+ * recipe wants no updates.
+ */
+export const packageStateSchema = z.enum([
+  'current',
+  'unwatched',
+  'behind',
+  'moving',
+  'waiting',
+  'held',
+  'failing',
+  'unknown',
+]);
 
 /** The one thing that stands between a package and where it should be. */
 export const blockerKindSchema = z.enum([

@@ -40,9 +40,14 @@ const feedRowSchema = z.strictObject({
 });
 
 const imageRowSchema = z.strictObject({
+  /** `NAME:TAG`; the name alone where no tag of it could be published. */
   ref: z.string(),
-  digest: z.string(),
-  generation: z.number().int(),
+  state: z.enum(['current', 'failing']),
+  /** What keeps it from being made as it should be. */
+  problem: z.string().optional(),
+  /** Of what is published. */
+  digest: z.string().optional(),
+  generation: z.number().int().optional(),
   at: z.string(),
   targets: z.array(targetNameSchema),
   packages: z.number().int(),
@@ -56,6 +61,8 @@ export const statusSchema = z.strictObject({
   packages: z.strictObject({
     total: z.number().int(),
     states: z.record(packageStateSchema, z.number().int()),
+    /** Names of those that are failing, the first ones. */
+    failing: z.array(z.string()),
   }),
   vulnerabilities: z.number().int(),
   proposals: z.array(proposalRowSchema),

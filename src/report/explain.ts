@@ -2,7 +2,8 @@ import type { Evidence } from '../model/decision.ts';
 import type { Blocker, Explanation, Vulnerability } from '../model/explanation.ts';
 import type { Finding } from '../model/finding.ts';
 import { newestFirst, summariseBuild } from './builds.ts';
-import type { PackageFacts } from './facts.ts';
+import { type FactPorts, gatherFacts, type PackageFacts } from './facts.ts';
+import { explainImage } from './images.ts';
 import { actionsFor, nextStep, stateOf } from './sentences.ts';
 import { findBlocker, gitVersion, type ReportSettings } from './stage.ts';
 
@@ -140,4 +141,15 @@ export function explain(facts: PackageFacts, settings: ReportSettings, now: stri
       .slice(0, buildsShown)
       .map((build) => summariseBuild(build, facts.verdicts, facts.jobs)),
   };
+}
+
+/** The same of a package by its name, else of an image by its name or `NAME:TAG`; undefined where there is neither. */
+export async function explainName(
+  ports: FactPorts,
+  settings: ReportSettings,
+  name: string,
+  now: string,
+): Promise<Explanation | undefined> {
+  const facts = await gatherFacts(ports, name);
+  return facts === undefined ? explainImage(ports, settings, name, now) : explain(facts, settings, now);
 }

@@ -147,6 +147,11 @@ async function readVerdicts(ledger: Ledger, builds: readonly BuildAttempt[]): Pr
   return verdicts;
 }
 
+/** Without those of images: an image often has the name of a package. */
+function ofPackages(problems: readonly LedgerEntry<'problem'>[]): readonly LedgerEntry<'problem'>[] {
+  return problems.filter(({ value }) => value.area !== 'image');
+}
+
 /** The facts of one package; undefined where nothing knows it. */
 export async function gatherFacts(ports: FactPorts, name: string): Promise<PackageFacts | undefined> {
   const { ledger } = ports;
@@ -155,7 +160,7 @@ export async function gatherFacts(ports: FactPorts, name: string): Promise<Packa
     ledger.list('proposal'),
     ledger.list('finding', name),
     ledger.list('wait', name),
-    ledger.list('problem', name),
+    ledger.list('problem', name).then(ofPackages),
     readPublished(ports.repository),
     readJobs(ports.queue),
   ]);
@@ -203,7 +208,7 @@ export async function gatherAllFacts(ports: FactPorts): Promise<readonly Package
       ledger.list('verdict'),
       ledger.list('finding'),
       ledger.list('wait'),
-      ledger.list('problem'),
+      ledger.list('problem').then(ofPackages),
       readPublished(ports.repository),
       readJobs(ports.queue),
     ]);

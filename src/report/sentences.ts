@@ -29,6 +29,7 @@ export function stateOf(kind: BlockerKind, settings: Pick<ReportSettings, 'merge
     case 'build-refused':
       return 'failing';
     case 'updates-disabled':
+      return 'unwatched';
     case 'downgrade':
     case 'pinned':
     case 'held':

@@ -1,11 +1,9 @@
-import { compareApkVersions, splitEpoch } from '../model/apk-version.ts';
+import { compareApkVersions } from '../model/apk-version.ts';
 import type { BuildAttempt } from '../model/build.ts';
 import { packageStateSchema } from '../model/explanation.ts';
-import type { Finding } from '../model/finding.ts';
 import type { Proposal } from '../model/proposal.ts';
-import type { ImageCatalogue } from '../model/publication.ts';
 import type { QueueJob } from '../model/queue.ts';
-import type { ImageRow, PackageRow, ProposalRow, Status } from '../model/status.ts';
+import type { PackageRow, ProposalRow, Status } from '../model/status.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ledger } from '../ports/ledger.ts';
@@ -13,6 +11,7 @@ import type { QueueView } from '../ports/queue.ts';
 import { latestBuilds, summariseBuild } from './builds.ts';
 import { type FactPorts, gatherAllFacts, type PackageFacts, readJobs } from './facts.ts';
 import { type Freshness, judgeQuiet } from './freshness.ts';
+import { imageRows } from './images.ts';
 import { generationTargets, type RepositoryView } from './repository.ts';
 import { stateOf } from './sentences.ts';
 import { findBlocker, gitVersion, type ReportSettings } from './stage.ts';
@@ -90,33 +89,6 @@ export async function listProposals(
     .map((proposal) => proposalRow(proposal, attempts, verdictOf, jobs));
 }
 
-/** Images by ref. `vulnerabilities` are those known when it was made and those found since in the versions that it holds. */
-export function imageRows(catalogue: ImageCatalogue, findings: readonly Finding[]): ImageRow[] {
-  const open = new Map<string, string[]>();
-  for (const finding of findings) {
-    const key = `${finding.package} ${finding.version}`;
-    open.set(key, [...(open.get(key) ?? []), finding.advisory]);
-  }
-  return [...catalogue.images]
-    .sort((a, b) => (a.ref < b.ref ? -1 : 1))
-    .map((image) => {
-      const packages = image.platforms.flatMap((platform) => platform.packages);
-      const known = packages.flatMap(
-        ({ origin, version }) => open.get(`${origin} ${splitEpoch(version).version}`) ?? [],
-      );
-      return {
-        ref: image.ref,
-        digest: image.digest,
-        generation: image.generation,
-        at: image.at,
-        targets: image.platforms.map((platform) => platform.target),
-        packages: new Set(packages.map((one) => one.name)).size,
-        vulnerabilities: [...new Set([...image.vulnerabilities, ...known])].sort(),
-        output: image.platforms[0]?.output ?? '',
-      };
-    });
-}
-
 async function generationOf(repository: RepositoryView): Promise<Status['generation']> {
   const current = await repository.current();
   if (current === undefined) return undefined;
@@ -135,10 +107,18 @@ async function generationOf(repository: RepositoryView): Promise<Status['generat
   };
 }
 
+/** Most failing packages that a status names. */
+const failingNamed = 20;
+
 function countStates(rows: readonly PackageRow[]): Status['packages'] {
   const counts = Object.fromEntries(packageStateSchema.options.map((state) => [state, 0]));
   for (const row of rows) counts[row.state] = (counts[row.state] ?? 0) + 1;
-  return { total: rows.length, states: counts as Status['packages']['states'] };
+  const failing = rows.filter((row) => row.state === 'failing').map((row) => row.package);
+  return {
+    total: rows.length,
+    states: counts as Status['packages']['states'],
+    failing: failing.slice(0, failingNamed),
+  };
 }
 
 /**
@@ -151,12 +131,13 @@ export async function readStatus(
   packages: readonly PackageRow[],
   freshness: Freshness,
 ): Promise<Status> {
-  const [proposals, queues, generation, catalogue, findings, events, conductor] = await Promise.all([
+  const [proposals, queues, generation, catalogue, findings, problems, events, conductor] = await Promise.all([
     listProposals(ports),
     ports.queue.counts().catch(() => ({})),
     generationOf(ports.repository),
     ports.repository.images(),
     ports.ledger.list('finding'),
+    ports.ledger.list('problem'),
     ports.ledger.events({ limit: 1 }),
     ports.conductor().catch(() => undefined),
   ]);
@@ -172,6 +153,7 @@ export async function readStatus(
     images: imageRows(
       catalogue,
       findings.map((entry) => entry.value),
+      problems.filter(({ value }) => value.area === 'image'),
     ),
     sources: freshness.sources,
     feeds: freshness.feeds,

@@ -13,6 +13,7 @@ const stateMoods: Readonly<Record<PackageState, Mood>> = {
   held: 'hold',
   failing: 'bad',
   unknown: 'faint',
+  unwatched: 'faint',
 };
 
 const buildMoods: Readonly<Record<BuildSummary['state'], Mood>> = {
@@ -141,6 +142,12 @@ export function statusText(status: Status, style: Style): string {
   const active = Object.values(status.queues).reduce((sum, one) => sum + one.active, 0);
   const failing = packages.states.failing > 0 ? 'bad' : undefined;
   let text = statusLine('packages', `${packages.total}${states === '' ? '' : `: ${states}`}`, failing, style);
+  if (packages.failing.length > 0) {
+    const others = packages.states.failing - packages.failing.length;
+    const more = others > 0 ? `, and ${others} more` : '';
+    const how = `(\`regrow explain ${packages.failing[0] ?? ''}\` says why)`;
+    text += statusLine('failing', `${packages.failing.join(', ')}${more} ${how}`, 'bad', style);
+  }
   text += statusLine('pull requests', `${status.proposals.length} open`, undefined, style);
   text += statusLine('queue', `${active} running, ${waiting} waiting`, undefined, style);
   text += statusLine(
@@ -173,15 +180,19 @@ export function statusText(status: Status, style: Style): string {
   if (status.proposals.length > 0) text += `\n${proposalsText(status.proposals, status.at, style)}`;
   if (status.images.length > 0) {
     text += `\n${renderTable(
-      ['IMAGE', 'VULNERABILITIES', 'PACKAGES', 'DIGEST'],
+      ['IMAGE', 'STATE', 'VULNERABILITIES', 'PACKAGES', 'DIGEST'],
       status.images.map((image) => [
         { text: image.ref },
+        { text: image.state, mood: stateMoods[image.state] },
         { text: String(image.vulnerabilities.length), mood: image.vulnerabilities.length > 0 ? 'bad' : 'good' },
         { text: String(image.packages) },
-        { text: image.digest },
+        { text: image.digest ?? 'not published' },
       ]),
       style,
     )}`;
+    for (const { ref, problem } of status.images) {
+      if (problem !== undefined) text += `${paint(printable(`${ref}: ${problem}`), 'bad', style)}\n`;
+    }
   }
   return text;
 }

@@ -9,6 +9,7 @@ const stateWords: Readonly<Record<PackageState, string>> = {
   held: 'held',
   failing: 'failing',
   unknown: 'unknown',
+  unwatched: 'not watched',
 };
 
 export function stateBadge(state: PackageState): Html {

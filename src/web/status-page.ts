@@ -17,7 +17,16 @@ export interface StatusPage {
 /** Rows of the package list on the first page; the rest is under /packages. */
 const packagesShown = 60;
 /** What needs eyes comes first. */
-const order: readonly PackageState[] = ['failing', 'waiting', 'moving', 'behind', 'unknown', 'held', 'current'];
+const order: readonly PackageState[] = [
+  'failing',
+  'waiting',
+  'moving',
+  'behind',
+  'unknown',
+  'held',
+  'unwatched',
+  'current',
+];
 
 /** Worst first, then by name. */
 function sortPackages(rows: readonly PackageRow[]): PackageRow[] {
@@ -54,9 +63,14 @@ ${row.fixes.length > 0 ? html`<p class="meta">fixes ${row.fixes.map((id) => html
 function imageList(rows: readonly ImageRow[]): Html {
   return html`<ul class="cards">${rows.map(
     (row) => html`<li class="card">
-<h3>${row.ref} ${row.vulnerabilities.length === 0 ? html`<span class="badge current">0 vulnerabilities</span>` : html`<span class="badge failing">${counted(row.vulnerabilities.length, 'vulnerability', 'vulnerabilities')}</span>`}</h3>
-<p class="meta">${counted(row.packages, 'package')}, ${row.targets.join(', ')}, generation ${row.generation}, ${time(row.at)}</p>
-<p class="meta"><code class="digest">${row.digest}</code></p>
+<h3>${packageLink(row.ref)} ${row.problem === undefined ? undefined : html`${stateBadge('failing')} `}${row.vulnerabilities.length === 0 ? html`<span class="badge current">0 vulnerabilities</span>` : html`<span class="badge failing">${counted(row.vulnerabilities.length, 'vulnerability', 'vulnerabilities')}</span>`}</h3>
+${row.problem === undefined ? undefined : html`<p>${row.problem}</p>`}
+${
+  row.digest === undefined
+    ? html`<p class="meta">not published, since ${time(row.at)}</p>`
+    : html`<p class="meta">${counted(row.packages, 'package')}, ${row.targets.join(', ')}, generation ${row.generation ?? ''}, ${time(row.at)}</p>
+<p class="meta"><code class="digest">${row.digest}</code></p>`
+}
 ${row.output === '' ? undefined : html`<pre>${row.output.trimEnd()}</pre>`}
 ${row.vulnerabilities.length > 0 ? html`<p class="meta">${row.vulnerabilities.join(', ')}</p>` : undefined}
 </li>`,
@@ -94,7 +108,7 @@ function tiles(status: Status): Html {
   const bad = count('failing');
   return html`<div class="tiles">
 ${tile(total, 'packages')}
-${tile(count('current'), 'current', 'good')}
+${tile(count('current', 'unwatched'), 'current', 'good')}
 ${tile(count('moving', 'behind'), 'on their way')}
 ${tile(count('held', 'waiting'), 'held or waiting')}
 ${tile(bad, 'failing', bad > 0 ? 'bad' : '')}

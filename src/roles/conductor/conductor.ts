@@ -174,8 +174,9 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
       await book.tell({
         id: `problem/${key}/${problem.code}/${problem.message}`,
         kind: eventKind(problem),
-        package: problem.name,
-        text: `${problem.name}: ${problem.message}`,
+        // An image often has the name of a package, and is none.
+        ...(problem.area === 'image' ? {} : { package: problem.name }),
+        text: `${problem.area === 'image' ? 'image ' : ''}${problem.name}: ${problem.message}`,
         facts: { code: problem.code, area: problem.area },
       });
     }

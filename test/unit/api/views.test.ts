@@ -352,7 +352,7 @@ describe('pages', () => {
   test('a package that is not there is a page for people and JSON for programs', async () => {
     const page = await fetch(`${api.base}/packages/none`, { headers: { accept: 'text/html' } });
     expect(page.status).toBe(404);
-    expect(await page.text()).toContain('there is no package none');
+    expect(await page.text()).toContain('there is no package or image none');
     expect((await get('/packages/none')).body).toMatchObject({ error: { code: 'request.not-found' } });
   });
 

@@ -85,8 +85,9 @@ describe('status', () => {
   test('one screen; exit code 1 where something fails', async () => {
     await fill();
     const { out, exitCode } = await run(statusCommand, []);
-    expect(out.split('\n').slice(0, 6)).toEqual([
+    expect(out.split('\n').slice(0, 7)).toEqual([
       'packages        2: 1 current, 1 failing',
+      'failing         zlib (`regrow explain zlib` says why)',
       'pull requests   1 open',
       'queue           0 running, 0 waiting',
       'published       generation 3, 3 min ago: x86_64-gnu 4, x86_64-musl 4',
@@ -142,7 +143,7 @@ describe('explain', () => {
   test('an unknown package is an error with a remedy, in JSON too', async () => {
     const text = await run(explainCommand, ['none']);
     expect(text.err).toBe(
-      'error request.not-found: there is no package none\n  `regrow status --packages` lists those that are known\n',
+      'error request.not-found: there is no package or image none\n  `regrow status --packages` lists the packages that are known, `regrow status` the images\n',
     );
     expect(text.exitCode).toBe(1);
     const json = await run(explainCommand, ['none', '--json']);

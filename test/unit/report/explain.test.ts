@@ -59,7 +59,7 @@ describe('a decision that is not to bump is the answer', () => {
     'newer-release': { state: 'behind', next: /pull request is opened/ },
     'fixes-vulnerability': { state: 'behind', next: /pull request is opened/ },
     'up-to-date': { state: 'current', next: /asked again/ },
-    'updates-disabled': { state: 'held', next: /does not look/ },
+    'updates-disabled': { state: 'unwatched', next: /does not look/ },
     manual: { state: 'waiting', next: /a person’s/ },
     'source-unsupported': { state: 'waiting', next: /does not look/ },
     'source-failed': { state: 'failing', next: /asked again/ },

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { LedgerEvent } from '../../../src/model/event.ts';
 import type { ImagePublication } from '../../../src/model/publication.ts';
+import { explainName } from '../../../src/report/explain.ts';
 import { judgeQuiet, readFreshness, spanText } from '../../../src/report/freshness.ts';
 import { passages, readEventsAfter } from '../../../src/report/history.ts';
+import { imageRows } from '../../../src/report/images.ts';
 import { createMetrics } from '../../../src/report/metrics.ts';
 import { createRepositoryView } from '../../../src/report/repository.ts';
-import { imageRows, listPackages, readStatus } from '../../../src/report/status.ts';
+import { listPackages, readStatus } from '../../../src/report/status.ts';
 import { agoText, statusText } from '../../../src/report/text.ts';
 import { before, createWorld, decision, noon, publish, settings, type World } from '../../support/report-world.ts';
 
@@ -145,8 +147,54 @@ describe('images', () => {
   const finding = { advisory: 'A-2', aliases: [], package: 'zlib', version: '1.0', component: 'c', fixedIn: [] };
 
   test('are as vulnerable as what they hold is known to be now', () => {
-    const [row] = imageRows({ schema: 1, images: [image] }, [finding, { ...finding, advisory: 'A-3', version: '0.9' }]);
-    expect(row?.vulnerabilities).toEqual(['A-1', 'A-2']);
+    const findings = [finding, { ...finding, advisory: 'A-3', version: '0.9' }];
+    const [row] = imageRows({ schema: 1, images: [image] }, findings, []);
+    expect(row).toMatchObject({ state: 'current', vulnerabilities: ['A-1', 'A-2'] });
+  });
+
+  const problem = (name: string) => ({
+    at: before(8),
+    value: {
+      area: 'image' as const,
+      name,
+      code: 'solve.unsatisfiable',
+      message: 'cannot meet libx: no package is or provides it',
+      remedy: 'publish it',
+      file: `images/${name}.yaml`,
+    },
+  });
+
+  test('whose definition is wrong fail with all their tags; one that never was published has a row of its own', () => {
+    const rows = imageRows({ schema: 1, images: [image] }, [], [problem('hello'), problem('other')]);
+    expect(rows.map(({ ref, state, digest, generation }) => ({ ref, state, digest, generation }))).toEqual([
+      { ref: 'hello:latest', state: 'failing', digest: image.digest, generation: 1 },
+      { ref: 'other', state: 'failing', digest: undefined, generation: undefined },
+    ]);
+  });
+
+  test('a wrong image is no failure of the package of its name, and is explained by its tag', async () => {
+    const world = createWorld();
+    const repository = createRepositoryView(world.objects);
+    const ports = { ledger: world.ledger, repository, queue: world.queue };
+    await publish(world, 3, ['x86_64-gnu'], { hello: '1.0-r0' });
+    await world.ledger.put('decision', 'hello', decision('hello'), before(30), 'hello');
+    await world.objects.put('images/current', Buffer.from(JSON.stringify({ schema: 1, images: [image] })));
+    await world.ledger.put('problem', 'image/hello', problem('hello').value, before(8), 'hello');
+
+    const packages = await listPackages(ports, settings);
+    expect(packages).toMatchObject([{ package: 'hello', state: 'current' }]);
+    const text = statusText(await statusOf(world), { color: false });
+    expect(text).toMatch(/^hello:latest +failing +1 /m);
+    expect(text).toContain('hello:latest: cannot meet libx');
+    expect((await explainName(ports, settings, 'hello', noon))?.state).toBe('current');
+    expect(await explainName(ports, settings, 'hello:latest', noon)).toMatchObject({
+      state: 'failing',
+      answer: expect.stringContaining('hello:latest is published from generation 1: cannot meet libx'),
+      actions: ['publish it', 'mend images/hello.yaml and push it to main'],
+    });
+    await world.ledger.remove('problem', 'image/hello');
+    expect((await explainName(ports, settings, 'hello:latest', noon))?.state).toBe('current');
+    expect(await explainName(ports, settings, 'hello:other', noon)).toBeUndefined();
   });
 });
 
