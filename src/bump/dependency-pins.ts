@@ -15,7 +15,7 @@ export interface DependencyPin {
   readonly end: number;
   /** The key of `with` that it stands under. */
   readonly input: string;
-  /** Undefined where it is written in a way that regrow does not read. */
+  /** Undefined where it is written in a way that regrow does not read, or is the name of a file of pins. */
   readonly means: PinMeaning | undefined;
 }
 
@@ -120,9 +120,7 @@ function pinsOf(recipe: RecipeDocument, path: NodePath, input: string): readonly
   const node = nodeAt(recipe, path);
   if (!isScalar(node) || typeof node.value !== 'string' || !Array.isArray(node.range)) return [];
   const words = wordsIn(recipe.text, node as Scalar.Parsed);
-  const pins = words.map((word): DependencyPin => ({ ...word, input, means: meaningOf(word.text, input) }));
-  // `deps: deps.yaml` names a file; a list of words of which none is a pin is nothing that regrow knows.
-  return pins.some((pin) => pin.means !== undefined) ? pins : [];
+  return words.map((word) => ({ ...word, input, means: meaningOf(word.text, input) }));
 }
 
 /** Words of a scalar and where each stands; `#` starts a comment, which the pipelines strip themselves. */

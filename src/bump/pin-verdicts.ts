@@ -58,7 +58,7 @@ function judge(
   readFormer: ReadManifest | undefined,
 ): Judgement | undefined {
   if (step.fixed !== undefined) return keep(step.fixed);
-  if (means === undefined) return keep('it is not written as a version that can be compared');
+  if (means === undefined) return keep('it is no pin that regrow can compare');
   const found = step.roots.map((root) => versionIn(means, root, step, read));
   const known = found.flatMap((one) => ('version' in one ? [one] : []));
   const unclear = found.flatMap((one) => {

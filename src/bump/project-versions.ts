@@ -100,11 +100,8 @@ function findGo(means: PinMeaning, root: string, read: ReadManifest): Found {
 
 function findReplaced(means: PinMeaning, path: string, replaces: GoMod['replaces']): Found {
   const [one] = replaces;
-  const wanted = means.by ?? means.name;
-  if (one === undefined || replaces.length > 1 || one.version !== undefined || one.by !== wanted) {
-    return { unclear: `${path} replaces it by something else` };
-  }
-  if (one.byVersion === undefined) return { unclear: `${path} replaces it by a folder` };
+  const isSame = replaces.length === 1 && one?.version === undefined && one?.by === (means.by ?? means.name);
+  if (!isSame || one?.byVersion === undefined) return { unclear: `${path} replaces it by something else` };
   return { version: one.byVersion, says: `${path} replaces it by ${one.byVersion}` };
 }
 

@@ -165,9 +165,12 @@ describe('pinSteps', () => {
     expect(read('      deps: a@1.0.0\n', '    working-directory: /home/build/w\n')?.roots).toEqual(['w']);
   });
 
-  test('a file of pins, pins of Python and none at all are nothing to edit', () => {
-    expect(read('      deps: deps.yaml\n')).toBeUndefined();
-    expect(read('      deps: |\n        urllib3==2.7.0\n')).toBeUndefined();
+  test('a file of pins and pins of Python mean nothing here; a step without any is none', () => {
+    const meanings = (inputs: string) => read(inputs)?.pins.map(({ text, means }) => [text, means]);
+    expect(meanings('      deps: deps.yaml\n')).toEqual([['deps.yaml', undefined]]);
+    expect(meanings('      deps: |\n        # c\n        urllib3==2.7.0 # d\n')).toEqual([
+      ['urllib3==2.7.0', undefined],
+    ]);
     expect(read('      tidy: false\n')).toBeUndefined();
   });
 });

@@ -119,7 +119,7 @@ describe('a Go pin', () => {
     const files = { 'go.mod': mod(`require ${crypto} v0.50.0`) };
     expect(at({ deps: `${crypto}@v0 ${crypto}@latest a@v1.0.0` }, files).notes).toEqual([
       `Kept ${crypto}@v0: go.mod requires v0.50.0, which has no order with it`,
-      `Kept ${crypto}@latest: it is not written as a version that can be compared`,
+      `Kept ${crypto}@latest: it is no pin that regrow can compare`,
       'Kept a@v1.0.0: go.mod does not name it',
     ]);
   });
@@ -256,6 +256,10 @@ describe('a Maven pin', () => {
   ])('stays when the pom %s', (_, text, why) => {
     expect(at({ deps: 'g@a@1.0' }, { 'pom.xml': text }).notes).toEqual([`Kept g@a@1.0: ${why}`]);
   });
+});
+
+test.each(['deps.yaml', 'urllib3==2.7.0', 'a.test/a@${{vars.v}}'])('%s stays, and the proposal says so', (deps) => {
+  expect(at({ deps }, {})).toEqual({ left: { deps }, notes: [`Kept ${deps}: it is no pin that regrow can compare`] });
 });
 
 test('many pins with one reason are one sentence', () => {
