@@ -109,6 +109,12 @@ export async function createProposingWorld() {
       expect([made, ...[...book.all('problem')].map(({ value }) => value.message)]).toEqual([true]);
     }
 
+    /** A job that was queued by an earlier round, taken now. */
+    async function proposeLate(version: string): Promise<boolean> {
+      const wanted = { name: 'tool', version, signal: new AbortController().signal };
+      return makeProposal(context, await look(), wanted);
+    }
+
     /** Follows open proposals whose builds are all there; gives what became a problem. */
     async function follow(): Promise<readonly Problem[]> {
       const { world } = await decide();
@@ -126,7 +132,7 @@ export async function createProposingWorld() {
 
     const open = async () => (await readForge(context)).filter(({ state }) => state === 'open');
     const events = async () => (await ledger.events({ limit: 50 })).map(({ kind }) => kind);
-    return { ledger, book, context, decide, propose, follow, open, events };
+    return { ledger, book, context, decide, propose, proposeLate, follow, open, events };
   }
 
   return {

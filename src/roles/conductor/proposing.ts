@@ -1,7 +1,8 @@
 import { pinsNothingNew } from '../../decide/new-pins.ts';
+import { closedByHand, madeBefore } from '../../decide/past-updates.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import { type RegrowError, reportError, toRegrowError } from '../../errors.ts';
-import { compareApkVersions } from '../../model/apk-version.ts';
+import { compareApkVersions, splitEpoch } from '../../model/apk-version.ts';
 import type { Decision } from '../../model/decision.ts';
 import type { Problem } from '../../model/plan.ts';
 import type { Change, Proposal } from '../../model/proposal.ts';
@@ -9,11 +10,12 @@ import { parseRecipe } from '../../model/recipe/recipe.ts';
 import type { VerifyRequest } from '../../model/request.ts';
 import { linksOf } from '../../propose/links.ts';
 import { propose } from '../../propose/propose.ts';
+import type { Book } from './book.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
 import { findingsAt } from './finding.ts';
 import { refuseMoved } from './moved-sources.ts';
-import { releaseOf, rememberNothingNew } from './past.ts';
+import { pastsOf, releaseOf, rememberNothingNew } from './past.ts';
 import { type PinnedVersion, pinVersion } from './pinning.ts';
 import { packageProblem } from './problems.ts';
 import type { RecipeFile } from './recipes.ts';
@@ -88,6 +90,8 @@ export async function makeProposal(context: ConductorContext, world: World, want
   const { name, version } = wanted;
   const file = world.tree.recipes.get(name);
   if (file === undefined) return false;
+  // It may have ended since it was decided: the next round says so.
+  if (hasEnded(book, world, name, splitEpoch(version).version)) return true;
   try {
     const update = await prepareUpdate(context, world, wanted);
     if (update === undefined) return false;
@@ -113,6 +117,11 @@ export async function makeProposal(context: ConductorContext, world: World, want
     }
     return false;
   }
+}
+
+function hasEnded(book: Book, world: World, name: string, version: string): boolean {
+  const past = pastsOf(book, world)(name);
+  return closedByHand(version, past) !== undefined || madeBefore(version, past) !== undefined;
 }
 
 /**
@@ -150,8 +159,10 @@ async function prepareUpdate(
   const decision = context.book.get('decision', name)?.value;
   const file = world.tree.recipes.get(name);
   if (decision?.action !== 'bump' || decision.to === undefined || file === undefined) return undefined;
-  const { to } = decision;
+  const { from, to } = decision;
   if (`${to.version}-r${to.epoch}` !== version) return undefined;
+  // Main went on since: it is decided anew.
+  if (file.recipe.package.version !== from.version || file.recipe.package.epoch !== from.epoch) return undefined;
   return { decision, to, file, pinned: await pinVersion(context, file, to.version, signal) };
 }
 

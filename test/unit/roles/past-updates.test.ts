@@ -69,6 +69,27 @@ test('a version that main went back from is not proposed again, whatever is lost
   expect((await conductor.open())[0]?.number).not.toBe(proposal?.number);
 });
 
+test('a job that comes late does not open a second proposal of what has ended meanwhile', async () => {
+  const { decide, propose, proposeLate, open } = await world.start();
+  world.release({ 'v1.0.0': a, 'v1.1.0': b });
+  await propose();
+  // A person deletes the branch: closed by hand, and nobody has decided since.
+  await world.hand.run('update-ref', '-d', 'refs/heads/regrow/tool');
+  expect(await open()).toEqual([]);
+  expect(await proposeLate('1.1.0-r0')).toBe(true);
+  expect(await open()).toEqual([]);
+  expect((await decide()).decision).toMatchObject({ reason: 'closed-by-hand' });
+});
+
+test('nor does one of what a person made on main meanwhile', async () => {
+  const { decide, proposeLate, open } = await world.start();
+  world.release({ 'v1.0.0': a, 'v1.1.0': b });
+  await decide();
+  await world.hand.push({ 'tool.yaml': recipe('1.1.0', b) });
+  expect(await proposeLate('1.1.0-r0')).toBe(false);
+  expect(await open()).toEqual([]);
+});
+
 test('a tag that moved under what is built is a finding with both commits, and nothing is proposed', async () => {
   const { decide } = await world.start();
   world.release({ 'v1.0.0': c });
