@@ -1,7 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { pinSteps } from '../../../src/bump/dependency-pins.ts';
 import { editPins } from '../../../src/bump/pin-edits.ts';
 import { readRecipeDocument } from '../../../src/bump/recipe-document.ts';
+import { sharedData } from '../../support/shared-data.ts';
 
 const head = `package:
   name: p
@@ -173,4 +176,51 @@ describe('pinSteps', () => {
     ]);
     expect(read('      tidy: false\n')).toBeUndefined();
   });
+});
+
+const wolfi = sharedData('wolfi-os');
+
+/** What is left of a recipe's tree when these pins go, made without any text. */
+function without(node: unknown, gone: ReadonlySet<string>): unknown {
+  if (Array.isArray(node)) return node.map((one) => without(one, gone)).filter((one) => one !== undefined);
+  if (typeof node !== 'object' || node === null) return node;
+  const entries = Object.entries(node).map(([key, value]) => [key, without(value, gone)] as const);
+  if (!('uses' in node) || node.uses !== 'bump' || !('with' in node)) return Object.fromEntries(entries);
+  const before = Object.entries(node.with as Record<string, string>);
+  const left = before.flatMap(([key, value]) => {
+    if (!['deps', 'packages', 'replaces'].includes(key)) return [[key, value]];
+    const words = value
+      .replace(/(^|\s)#.*$/gm, '')
+      .split(/\s+/)
+      .filter((word) => word !== '');
+    const stay = words.filter((word) => !gone.has(word));
+    return stay.length === 0 && words.length > 0 ? [] : [[key, stay.join(' ')]];
+  });
+  const hasPins = left.some(([key = '']) => ['deps', 'packages', 'replaces', 'properties'].includes(key));
+  return hasPins ? Object.fromEntries([...entries, ['with', Object.fromEntries(left)]]) : undefined;
+}
+
+test.skipIf(wolfi === undefined)('of every real recipe with pins, any of them can go, and nothing else changes', () => {
+  const folder = wolfi ?? '';
+  let edited = 0;
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.yaml'))) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    if (!/uses: bump$/m.test(text)) continue;
+    const steps = pinSteps(readRecipeDocument(text)).filter(({ fixed }) => fixed === undefined);
+    const pins = [...new Set(steps.flatMap((step) => step.pins.map((pin) => pin.text)))];
+    for (const every of [1, 2, 3]) {
+      const gone = pins.filter((_, i) => i % every === 0);
+      if (gone.length === 0) continue;
+      const after = edit(text, gone);
+      const nothing = new Set<string>();
+      expect(without(readRecipeDocument(after).document.toJS(), nothing), file).toEqual(
+        without(readRecipeDocument(text).document.toJS(), new Set(gone)),
+      );
+      const lines = new Set(text.split('\n'));
+      const strange = after.split('\n').filter((line) => !lines.has(line) && !/@v?\d/.test(line));
+      expect(strange, file).toEqual([]);
+      edited += 1;
+    }
+  }
+  expect(edited).toBeGreaterThan(600);
 });
