@@ -327,6 +327,14 @@ describe('tokens', () => {
     await expect(ask(open({ tokens: ['bad-token'] }))).rejects.toMatchObject({ code: 'forge.unauthorized' });
   });
 
+  it('of an account that is suspended are dropped too', async () => {
+    github.fault = ({ token }) => (token === 'one' ? { kind: 'status', status: 403 } : undefined);
+    const repositories = open({ tokens: ['one', 'two'] });
+    for (let time = 0; time < 3; time += 1) await ask(repositories);
+    expect(github.questions.map(({ token }) => token)).toEqual(['one', 'two', 'two', 'two']);
+    expect(warnings.filter((text) => text.includes('403'))).toHaveLength(1);
+  });
+
   it('that are blocked let others go before', async () => {
     github.fault = ({ token }) => (token === 'one' ? { kind: 'secondary', retryAfter: 600 } : undefined);
     const repositories = open({ tokens: ['one', 'two'] });

@@ -40,7 +40,7 @@ const doing = 'read releases and tags by GraphQL';
 type Outcome =
   | { readonly kind: 'answered'; readonly envelope: Envelope }
   | { readonly kind: 'limited'; readonly until: number; readonly seen: Seen | undefined }
-  | { readonly kind: 'refused' }
+  | { readonly kind: 'refused'; readonly status: number }
   | { readonly kind: 'failed'; readonly error: RegrowError };
 
 /** Many repositories in one question, by GitHub's GraphQL; with the tokens taking turns, within what they allow. */
@@ -79,7 +79,7 @@ export function createGitHubRepositories(options: RepositoriesOptions): Reposito
       const rate = rateOf(outcome.envelope);
       await grant.settle(rate?.cost ?? query.points, rate);
     } else if (outcome.kind === 'limited') await grant.limited(outcome.until, outcome.seen);
-    else if (outcome.kind === 'refused') grant.refused();
+    else if (outcome.kind === 'refused') grant.refused(outcome.status);
     // It may have been counted, so it stays counted.
     else await grant.settle(query.points);
     return outcome;
@@ -97,7 +97,7 @@ export function createGitHubRepositories(options: RepositoriesOptions): Reposito
           return readRepositories(questions, outcome.envelope);
         }
         if (outcome.kind === 'failed') {
-          failuresInRow += 1;
+          if (outcome.error.code !== 'aborted') failuresInRow += 1;
           throw outcome.error;
         }
         if (outcome.kind === 'limited') {
@@ -126,12 +126,12 @@ async function send(
     const answer = partialAnswer(thrown);
     if (answer !== undefined) return outcomeOf(answer.envelope, answer.headers, now());
     const status = statusOf(thrown);
-    if (status === 401) return { kind: 'refused' };
     if (status === 404) return { kind: 'failed', error: noAnswer('there is no GraphQL at this address') };
     if (thrown instanceof RequestError && isLimitRefusal(thrown)) {
       const headers = thrown.response?.headers ?? {};
       return { kind: 'limited', until: untilOf(headers, now()), seen: seenOf(headers) };
     }
+    if (status === 401 || status === 403) return { kind: 'refused', status };
     return { kind: 'failed', error: gitHubFailure(doing, thrown, signal) };
   }
 }

@@ -27,8 +27,8 @@ export interface Grant {
   settle(cost: number, seen?: Seen): Promise<void>;
   /** It was refused, and nothing may be asked with this token before a time (milliseconds since 1970). */
   limited(until: number, seen?: Seen): Promise<void>;
-  /** The token is no good: it is not used again. */
-  refused(): void;
+  /** The token is no good, as a status says: it is not used again. */
+  refused(status: number): void;
 }
 
 export interface TokenPool {
@@ -101,11 +101,11 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
           end(token);
         }
       },
-      refused() {
+      refused(status) {
         end(token);
         if (!usable.delete(token)) return;
         const left = usable.size === 0 ? 'none is left' : `${usable.size} are left`;
-        warn(`GitHub refuses the token with the digest ${name} (401): it is not used any more; ${left}`);
+        warn(`GitHub refuses the token with the digest ${name} (${status}): it is not used any more; ${left}`);
       },
     };
   }

@@ -161,7 +161,7 @@ export async function createGraphQLFake({ clock, tokens }: GraphQLFakeOptions): 
     const headers = (): Record<string, string> => limitHeaders(limit);
     if (fault?.kind === 'status') {
       seen.status = fault.status;
-      return send(fault.status, { message: 'Server Error' }, headers());
+      return send(fault.status, { message: 'not now' }, headers());
     }
     if (fault?.kind === 'html') return send(200, '<!DOCTYPE html>', { 'content-type': 'text/html' });
     if (fault?.kind === 'secondary') {

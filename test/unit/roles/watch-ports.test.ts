@@ -5,8 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../../src/adapters/clock.ts';
+import { createMemoryQuota } from '../../../src/adapters/memory-quota.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { openWatchPorts, type WatchParts } from '../../../src/roles/parts.ts';
+import { pollSources } from '../../../src/watch/poll.ts';
+import { createGraphQLFake } from '../../fakes/github-graphql/server.ts';
+import { testLog } from '../../support/log.ts';
 
 let directory: string;
 let servers: Server[];
@@ -85,4 +90,40 @@ network:
   const [paced, unpaced] = [await time(other), await time(feed)];
   expect(paced).toBeGreaterThan(450);
   expect(unpaced).toBeLessThan(paced);
+});
+
+test('GitHub is asked about many at once where there are tokens, and counted', async () => {
+  const github = await createGraphQLFake({ clock: systemClock, tokens: { one: 5000 } });
+  try {
+    for (const name of ['a', 'b']) github.put({ owner: 'o', name, tags: [], releases: [] });
+    writeFileSync(join(directory, 'regrow.yaml'), `watch: {githubBaseUrl: '${github.apiUrl}'}`);
+    const environment = { REGROW_WATCH_TOKEN: 'expired one' };
+    const { config, secrets } = loadConfig({ environment, cwd: directory });
+    const { log, lines } = testLog();
+    const parts = { config, log, clock: systemClock, quota: createMemoryQuota() };
+    const ports = openWatchPorts(parts as unknown as WatchParts, secrets);
+    const kinds: string[] = [];
+    const keys = ['github:o/a/tags', 'github:o/b/releases', 'github:o/c/tags'];
+    const unasked = await pollSources(
+      keys.map((source) => ({ source })),
+      ports,
+      async ({ source }, { kind }) => {
+        kinds.push(`${source} ${kind}`);
+      },
+    );
+    expect(kinds).toEqual(['github:o/a/tags observed', 'github:o/b/releases observed', 'github:o/c/tags failed']);
+    expect(unasked.sources).toEqual([]);
+    expect(github.questions.map(({ token, repositories }) => [token, repositories.length])).toEqual([['one', 3]]);
+    expect(JSON.stringify(lines)).toContain('(401)');
+    expect(JSON.stringify(lines)).not.toContain('expired');
+  } finally {
+    await github.close();
+  }
+});
+
+test('GitHub is asked one by one where there is none', () => {
+  writeFileSync(join(directory, 'regrow.yaml'), '');
+  const { config, secrets } = loadConfig({ environment: {}, cwd: directory });
+  const parts = { config, log: testLog().log, clock: systemClock, quota: createMemoryQuota() };
+  expect(openWatchPorts(parts as unknown as WatchParts, secrets).releases.repositories).toBeUndefined();
 });
