@@ -48,9 +48,7 @@ async function whatIsKnown(ledger: Ledger, name: string): Promise<string> {
   const source = rows.find(({ value }) => value.packages.includes(name))?.value.source;
   if (source !== undefined) return `watch ${source}`;
   const decision = await ledger.get('decision', name);
-  return decision === undefined
-    ? `watch ${name}, if there is such a recipe on main`
-    : `watch ${name}, if it is watched`;
+  return decision === undefined ? `watch ${name} (if main has such a recipe)` : `watch ${name} (if it is watched)`;
 }
 
 async function whatIsStopped(ledger: Ledger, name: string): Promise<string | undefined> {

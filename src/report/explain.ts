@@ -4,7 +4,7 @@ import type { Finding } from '../model/finding.ts';
 import { newestFirst, summariseBuild } from './builds.ts';
 import { type FactPorts, gatherFacts, type PackageFacts } from './facts.ts';
 import { explainImage } from './images.ts';
-import { actionsFor, nextStep, stateOf } from './sentences.ts';
+import { actionsFor, type NextStep, nextStep, stateOf } from './sentences.ts';
 import { findBlocker, gitVersion, type ReportSettings } from './stage.ts';
 
 /** Most builds that one answer lists. */
@@ -112,6 +112,11 @@ function upstreamOf(facts: PackageFacts): { version: string; source: string; at?
   return { version: newest.tag, source: facts.release.source, ...at };
 }
 
+/** What is overdue comes next, not in the past: a source that its host lets wait, a daemon that was away. */
+function notBefore(now: string, next: NextStep): NextStep {
+  return next.at !== undefined && next.at < now ? { ...next, at: now } : next;
+}
+
 /** One answer to "why is this package where it is?". `now`: ISO 8601. */
 export function explain(facts: PackageFacts, settings: ReportSettings, now: string): Explanation {
   const blocker = findBlocker(facts, settings);
@@ -134,7 +139,7 @@ export function explain(facts: PackageFacts, settings: ReportSettings, now: stri
       published: facts.published.map((one) => ({ ...one, packages: [...one.packages] })),
     },
     evidence: evidenceOf(facts),
-    next: nextStep(blocker, facts, settings),
+    next: notBefore(now, nextStep(blocker, facts, settings)),
     actions: actionsFor(blocker, facts),
     vulnerabilities: vulnerabilitiesOf(facts),
     builds: newestFirst(facts.builds)

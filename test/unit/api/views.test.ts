@@ -248,7 +248,7 @@ describe('asking for work', () => {
   test('a package that nobody has decided about yet may be on main all the same', async () => {
     const poke = await post('/v1/packages/fresh/poke');
     expect(poke.status).toBe(202);
-    expect(poke.body.toString()).toContain('watch fresh, if there is such a recipe on main');
+    expect(poke.body.toString()).toContain('watch fresh (if main has such a recipe)');
     expect(world.queue.asked).toEqual(['poke package fresh', 'reconcile']);
     expect((await post('/v1/packages/%2e%2e/poke')).status).toBe(400);
   });
