@@ -86,8 +86,18 @@ export async function gitText(
   return new TextDecoder().decode(result.stdout);
 }
 
+/** The reason: git's first complaint. What comes after it is advice, and what comes before it is progress. */
+function whatGitSaid(stderr: string): string {
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const reason = lines.find((line) => /^(?:fatal|error|remote): /.test(line)) ?? lines[0] ?? 'it did not say why';
+  return reason.replace(/^(?:fatal|error): /, '');
+}
+
 export function gitFailed(repository: string, command: string, result: ExecResult): RegrowError {
-  const said = result.timedOut ? 'it took too long' : (result.stderr.trim().split('\n').at(-1) ?? '');
+  const said = result.timedOut ? 'it took too long' : whatGitSaid(result.stderr);
   return new RegrowError('upstream.unreachable', `git ${command} of ${repository} failed: ${said}`, {
     retry: 'later',
     remedy: `check that ${repository} can be reached from this machine without a password`,

@@ -18,7 +18,10 @@ export function eventsCommand(context: CliContext): Command {
         const about = options.package === undefined ? {} : { package: options.package };
         const events = await reader.events({ ...about, limit: options.limit });
         if (options.json === true) context.output.json({ events });
-        else context.output.write(eventsText(events, context.output.style));
+        else if (events.length === 0 && options.package !== undefined) {
+          const known = '`regrow status --packages` lists the packages that are known';
+          context.output.write(`nothing has happened to ${options.package}; ${known}\n`);
+        } else context.output.write(eventsText(events, context.output.style));
       }),
     );
 }
@@ -34,8 +37,8 @@ export function pokeCommand(context: CliContext): Command {
       withReader(context, options, async (reader) => {
         const all: string[] = [];
         for (const name of names.length === 0 ? [undefined] : names) all.push(...(await reader.poke(name)));
-        // Each asks for a round as well; one is enough to say.
-        const asked = [...new Set(all)];
+        // Each asks for a round as well; one, at the end, is enough to say.
+        const asked = [...new Set(all.toReversed())].toReversed();
         if (options.json === true) context.output.json({ asked });
         else context.output.write(`asked for: ${asked.join(', ')}\n`);
       }),

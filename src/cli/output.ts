@@ -102,7 +102,8 @@ export function exitCodeOf(code: ErrorCode): ExitCode {
 function errorText(report: ErrorReport, style: Style): string {
   const { code, message, file, line, field, remedy } = report;
   const where =
-    file === undefined
+    // Most messages about a file begin with its place.
+    file === undefined || message.startsWith(`${file}:`)
       ? ''
       : ` (${file}${line === undefined ? '' : `:${line}`}${field === undefined ? '' : `, ${field}`})`;
   const first = `${paint('error', 'bad', style)} ${code}: ${printable(message)}${printable(where)}`;

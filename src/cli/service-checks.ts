@@ -9,7 +9,7 @@ import { createFsReader } from '../adapters/objects/fs-reader.ts';
 import type { Config } from '../config/schema.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { reportError } from '../errors.ts';
-import { addressText, openRedis, type RedisAddress } from '../jobs/connection.ts';
+import { addressText, openRedis, type RedisAddress, whenReady } from '../jobs/connection.ts';
 import type { Logger } from '../log.ts';
 import type { Exec } from '../ports/exec.ts';
 import { createRepositoryView } from '../report/repository.ts';
@@ -28,6 +28,9 @@ export interface ServiceCheckOptions {
   /** Folders in which programs are looked for, with `:` between. */
   readonly path: string;
 }
+
+/** Milliseconds that Redis has for its first answer. */
+const redisPatience = 2000;
 
 /** Redis, the forge with its token, the object store and the api's address. Everything is only read. */
 export async function checkServices(options: ServiceCheckOptions): Promise<readonly Check[]> {
@@ -52,15 +55,11 @@ async function checkRedis({ config, secrets, log, path }: ServiceCheckOptions): 
   const address: RedisAddress = { url };
   const redis = openRedis(address, { log, patient: false });
   try {
+    await whenReady(redis, address, redisPatience);
     await redis.ping();
     return ok('redis', `${addressText(address)} answers`);
   } catch (thrown) {
-    const { message } = reportError(thrown);
-    return fail(
-      'redis',
-      `${addressText(address)} does not answer: ${message}`,
-      'start it, or correct redis.url or REGROW_REDIS_URL',
-    );
+    return fail('redis', reportError(thrown).message, 'start it, or correct redis.url or REGROW_REDIS_URL');
   } finally {
     redis.disconnect();
   }

@@ -55,8 +55,14 @@ export function openRedis(address: RedisAddress, options: RedisOpenOptions): Red
   return redis;
 }
 
+/** ioredis counts its retries where it should say why they were needed. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  return cause.name === 'MaxRetriesPerRequestError' ? 'no connection to it can be made, or stays' : cause.message;
+}
+
 export function unreachable(address: RedisAddress, cause: unknown): RegrowError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = reasonOf(cause);
   return new RegrowError('queue.unreachable', `Redis at ${addressText(address)} does not answer: ${why}`, {
     retry: 'later',
     cause,

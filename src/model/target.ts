@@ -16,7 +16,9 @@ export interface Target {
 /** `x86_64-gnu` */
 export type TargetName = `${Arch}-${Libc}`;
 
-export const targetNameSchema = z.templateLiteral([z.enum(arches), '-', z.enum(libcs)]);
+export const targetNameSchema = z.templateLiteral([z.enum(arches), '-', z.enum(libcs)], {
+  error: `must be an architecture and a C library, as x86_64-gnu: ${arches.join(', ')}; ${libcs.join(', ')}`,
+});
 
 export function targetName(target: Target): TargetName {
   return `${target.arch}-${target.libc}`;

@@ -69,10 +69,12 @@ function findBuildBlocker(facts: PackageFacts, builds: readonly BuildAttempt[], 
   if (failed !== undefined) {
     const failure = failed.result?.failure;
     const test = failed.result?.tests.find((one) => one.outcome === 'failed');
-    const where = failure?.step === undefined ? '' : ` in step "${failure.step}"`;
     const what = failure ?? test?.failure;
+    const where = what?.step === undefined ? '' : ` in step "${what.step}"`;
     const why = what === undefined ? 'it left no reason' : what.message;
-    return blocker('build-failed', `the build of ${ofBuild(failed, facts.package)} failed${where}: ${why}`, {
+    const whose = test === undefined || test.package === failed.package ? '' : ` of ${test.package}`;
+    const part = test === undefined ? 'the build' : `the test${whose} in the build`;
+    return blocker('build-failed', `${part} of ${ofBuild(failed, facts.package)} failed${where}: ${why}`, {
       ...details,
       buildKey: failed.buildKey,
       since: failed.finishedAt ?? failed.queuedAt,

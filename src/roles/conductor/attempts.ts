@@ -114,6 +114,10 @@ async function followAttempt(context: ConductorContext, attempt: BuildAttempt): 
   return false;
 }
 
+function whatFailed({ tests }: NonNullable<BuildAttempt['result']>): string {
+  return tests.some(({ outcome }) => outcome === 'failed') ? 'was built and failed its test' : 'did not build';
+}
+
 async function recordBuild(
   context: ConductorContext,
   attempt: BuildAttempt,
@@ -126,7 +130,7 @@ async function recordBuild(
   const text =
     result.outcome === 'passed'
       ? `${name} ${version} built for ${target} in ${seconds} s`
-      : `${name} ${version} did not build for ${target}: ${result.failure?.message ?? 'no reason was given'}`;
+      : `${name} ${version} ${whatFailed(result)} for ${target}: ${result.failure?.message ?? 'no reason was given'}`;
   await context.book.tell({
     id: `build-ended/${buildKey}.${attempt.attempt}`,
     kind: result.outcome === 'passed' ? 'build-passed' : 'build-failed',

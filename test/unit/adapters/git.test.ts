@@ -114,7 +114,7 @@ describe('git', () => {
     await expect(adapter.lsRemote(`${address}-none`)).rejects.toMatchObject({
       code: 'upstream.unreachable',
       retry: 'later',
-      message: expect.stringContaining('git.example.org/jq-none'),
+      message: expect.stringMatching(/git\.example\.org\/jq-none failed: '.+' does not appear to be a git repository$/),
     });
   });
 

@@ -47,6 +47,17 @@ test('an error has its code, message, place and remedy; in JSON too', () => {
   });
 });
 
+test('a message that begins with its place does not say it twice', () => {
+  const error = new RegrowError('config.invalid', 'regrow.yaml:3: api.port: must be a number', {
+    file: 'regrow.yaml',
+    line: 3,
+    field: 'api.port',
+  });
+  const text = streams(false);
+  printError(text.output, error, false);
+  expect(text.written.err).toBe('error config.invalid: regrow.yaml:3: api.port: must be a number\n');
+});
+
 test('what an error quotes cannot drive the terminal', () => {
   const { output, written } = streams(false);
   printError(output, new RegrowError('internal', 'bad \u001b]0;title\u0007 \u001b[2J name'), false);

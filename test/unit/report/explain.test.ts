@@ -136,6 +136,8 @@ describe('a decision that is not to bump is the answer', () => {
     await world.ledger.put('watch', source, row, before(10));
     const { next, versions, evidence } = await ask(world);
     expect(next.at).toBe(before(-2));
+    await world.ledger.put('watch', source, { ...row, asked: before(45) }, before(45));
+    expect((await ask(world)).next.at).toBe(noon);
     expect(versions.upstream).toEqual({ version: '1.0', source, at: before(10) });
     expect(evidence).toContainEqual({ fact: 'upstream’s newest tag is v1.0', source, at: before(600) });
   });
@@ -227,14 +229,20 @@ describe('an open pull request', () => {
     const world = await proposed();
     const attempt = finished(build('zlib', '1.1-r0', { purpose: 7 }));
     const tests = [
-      { package: 'zlib', outcome: 'failed' as const, failure: { ...failure, message: 'zlib --version printed 1.0' } },
+      {
+        package: 'zlib-dev',
+        outcome: 'failed' as const,
+        failure: { ...failure, message: 'zlib --version printed 1.0' },
+      },
     ];
     await putBuild(world, {
       ...attempt,
       state: 'failed',
       ...(attempt.result === undefined ? {} : { result: { ...attempt.result, outcome: 'failed', tests } }),
     });
-    expect((await ask(world)).blocker.text).toContain('zlib --version printed 1.0');
+    expect((await ask(world)).blocker.text).toBe(
+      'the test of zlib-dev in the build of 1.1-r0 for x86_64-gnu failed in step "make": zlib --version printed 1.0',
+    );
   });
 
   test('a newer attempt counts, not the one that failed before it', async () => {
