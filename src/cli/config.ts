@@ -6,6 +6,7 @@ import { secretVariables } from '../config/secrets.ts';
 import { renderTable } from '../report/table.ts';
 import { checkRecipes } from './config-recipes.ts';
 import type { CliContext } from './context.ts';
+import { checkTargets } from './machine-checks.ts';
 import { runCommand } from './output.ts';
 
 interface FileOptions {
@@ -29,9 +30,11 @@ function checkCommand({ output }: Pick<CliContext, 'output'>): Command {
       const { config, recipes, json = false } = fileOf(command);
       await runCommand(output, json, async () => {
         if (recipes !== undefined) return checkRecipes(recipes, json, output);
-        const { file } = loadConfig({ file: config });
-        if (json) output.json({ valid: true, ...(file === undefined ? {} : { file }) });
+        const { file, config: read } = loadConfig({ file: config });
+        const warnings = checkTargets(read.targets).map(({ text, remedy }) => ({ message: text, remedy }));
+        if (json) output.json({ valid: true, ...(file === undefined ? {} : { file }), warnings });
         else output.write(`${file ?? 'the defaults'}: valid\n`);
+        if (!json) for (const { message, remedy } of warnings) output.note(`warning: ${message}; ${remedy}`);
       });
     });
 }

@@ -23,6 +23,7 @@ export function demoCommand({ output }: Pick<CliContext, 'output'>): Command {
     .action(async (flags: DemoFlags) => {
       await runCommand(output, flags.json === true, async () => {
         const { signal, end } = interrupted();
+        signal.addEventListener('abort', () => output.note('stopping; a second signal ends at once'), { once: true });
         try {
           const summary = await runDemo({
             directory: flags.directory,

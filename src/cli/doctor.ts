@@ -6,7 +6,7 @@ import { createLogger } from '../log.ts';
 import { type Mood, paint, printable, type Style } from '../report/table.ts';
 import type { CliContext } from './context.ts';
 import { type Check, fail, ok } from './doctor-check.ts';
-import { checkMachine, checkState, programPath } from './machine-checks.ts';
+import { checkMachine, checkState, checkTargets, programPath } from './machine-checks.ts';
 import { runCommand } from './output.ts';
 import { checkServices } from './service-checks.ts';
 
@@ -46,6 +46,7 @@ async function examine(file: string | undefined, path: string): Promise<readonly
   return [
     ok('configuration', read.file ?? 'the defaults'),
     ...(await checkMachine({ exec, path, musl: config.targets.some((target) => target.endsWith('-musl')) })),
+    ...checkTargets(config.targets),
     ...(await checkState(config.stateDirectory)),
     ...(await checkServices({ config, secrets, exec, log, path })),
   ];

@@ -1,4 +1,5 @@
 import { RegrowError } from '../errors.ts';
+import type { Explanation } from '../model/explanation.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import { type Objects, stagingKey } from '../ports/objects.ts';
@@ -30,6 +31,16 @@ function stopped(what: string): RegrowError {
   });
 }
 
+/** What was to happen next needs a daemon. */
+function asLeft(explanation: Explanation): Explanation {
+  const { next, actions } = explanation;
+  return {
+    ...explanation,
+    next: { text: `nothing while the daemon is stopped; then: ${next.text}` },
+    actions: ['start the daemon: `regrow run`', ...actions.filter((action) => !action.includes('--follow'))],
+  };
+}
+
 async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
@@ -53,7 +64,7 @@ export function createLocalReader(options: LocalReaderOptions): Reader {
     packages: () => listPackages(ports, settings),
     async explain(name) {
       const explanation = await explainName(ports, settings, name, clock.now().toISOString());
-      if (explanation !== undefined) return explanation;
+      if (explanation !== undefined) return asLeft(explanation);
       throw new RegrowError('request.not-found', `there is no package or image ${name}`, {
         remedy: '`regrow status --packages` lists the packages that are known, `regrow status` the images',
       });

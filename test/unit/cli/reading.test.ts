@@ -222,12 +222,25 @@ describe('queue, events, poke', () => {
     await fill();
     const { out } = await run(eventsCommand, ['--package', 'zlib']);
     expect(out).toContain('2026-11-24 11:55:00  build-failed  zlib     exit 2');
-    expect((await run(eventsCommand, ['--package', 'hello'])).out).toBe('nothing has happened yet\n');
+    expect((await run(eventsCommand, ['--package', 'hello'])).out).toBe(
+      'nothing has happened to hello; `regrow status --packages` lists the packages that are known\n',
+    );
   });
 
   test('poke asks for a look', async () => {
     expect((await run(pokeCommand, [])).out).toBe('asked for: reconcile\n');
     expect(world.queue.asked).toEqual(['reconcile']);
+  });
+
+  test('poke of packages asks for their sources, and says each thing once', async () => {
+    const row = { source: 'github:acme/zlib/tags', packages: ['zlib'], interval: 1800 };
+    await world.ledger.put('watch', row.source, row, before(1));
+    const { out } = await run(pokeCommand, ['zlib', 'fresh']);
+    expect(out).toBe('asked for: watch github:acme/zlib/tags, watch fresh (if main has such a recipe), reconcile\n');
+    expect(world.queue.asked.filter((one) => one.startsWith('poke'))).toEqual([
+      'poke package zlib',
+      'poke package fresh',
+    ]);
   });
 
   test('release says what is released, or that nothing is stopped', async () => {
@@ -282,12 +295,14 @@ describe('where answers come from', () => {
       createLocalReader({ where: '.regrow', ledger, objects, clock, settings, close: async () => void (closed += 1) });
     for (const [make, argv] of [
       [statusCommand, ['--packages']],
-      [explainCommand, ['zlib']],
       [logsCommand, [key]],
       [eventsCommand, []],
     ] as const) {
       expect((await run(make, argv, open)).out).toBe((await run(make, argv)).out);
     }
+    const { out } = await run(explainCommand, ['zlib'], open);
+    expect(out).toContain('nothing while the daemon is stopped; then: ');
+    expect(out).toContain('start the daemon: `regrow run`');
     const queue = await run(queueCommand, [], open);
     expect(queue.exitCode).toBe(3);
     expect(queue.err).toContain('the queue needs a running daemon');
