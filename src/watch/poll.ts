@@ -3,8 +3,6 @@ import { failureOf, rethrowUnlessAboutSource } from './failure.ts';
 import { sourceOfKind } from './registry.ts';
 import type { PollAnswer, PollRequest, ReleaseSource, TellAnswer, WatchPorts } from './source.ts';
 
-export { failureOf } from './failure.ts';
-
 /** What was not asked, because a host wants to be left alone. */
 export interface Unasked {
   readonly sources: readonly string[];

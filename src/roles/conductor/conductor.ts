@@ -6,7 +6,7 @@ import type { Problem } from '../../model/plan.ts';
 import type { Proposal } from '../../model/proposal.ts';
 import type { ImageRequest } from '../../model/request.ts';
 import { createRepositoryView } from '../../report/repository.ts';
-import { failureOf } from '../../watch/poll.ts';
+import { failureOf } from '../../watch/failure.ts';
 import { parseResult } from '../effects.ts';
 import { refuseAfter } from './book.ts';
 import { planAll } from './building.ts';
