@@ -35,7 +35,7 @@ interface Asking {
   readonly urgent: boolean;
 }
 
-/** Asks every source that the recipes watch, each once, with the configured tokens and limits. Throws aborted. */
+/** Asks every source that the recipes watch, each once, with the configured tokens and limits. When it is stopped, what was told before counts. */
 export async function askSources(
   { recipes }: RecipeSet,
   { config, secrets }: LoadedConfig,
@@ -61,13 +61,18 @@ export async function askSources(
     urgent,
     enough: enoughFor(source, watchers),
   }));
-  const unasked = await pollSources(requests, ports, async ({ source }, answer) => {
-    answered += 1;
-    tellProgress();
-    if (answer.kind === 'observed') observations.set(source, answer.observation);
-    if (answer.kind === 'failed') failures.set(source, answer.failure);
-  });
-  for (const source of unasked.sources) failures.set(source, limited(source, unasked.retryAfter, clock.now()));
+  try {
+    const unasked = await pollSources(requests, ports, async ({ source }, answer) => {
+      answered += 1;
+      tellProgress();
+      if (answer.kind === 'observed') observations.set(source, answer.observation);
+      if (answer.kind === 'failed') failures.set(source, answer.failure);
+    });
+    for (const source of unasked.sources) failures.set(source, limited(source, unasked.retryAfter, clock.now()));
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown;
+    output.note(`stopped: ${sources.size - answered} of ${sources.size} upstreams were not asked`);
+  }
   return (recipe) => {
     try {
       const source = chooseSource(recipe);

@@ -23,7 +23,7 @@ interface CheckFlags {
 /** `regrow check`: what upstreams have now, and what would be updated. Needs no daemon. Exit code 1 where something is behind. */
 export function checkCommand(
   { output }: Pick<CliContext, 'output'>,
-  { clock = systemClock }: { readonly clock?: Clock } = {},
+  { clock = systemClock, stop = interrupted }: { readonly clock?: Clock; readonly stop?: typeof interrupted } = {},
 ): Command {
   return new Command('check')
     .description('what upstreams have now: current, wanted and latest version of each package, and why not where not')
@@ -39,7 +39,7 @@ export function checkCommand(
     .action(async (packages: readonly string[], _flags: CheckFlags, command: Command) => {
       const flags = command.optsWithGlobals<CheckFlags>();
       await runCommand(output, flags.json === true, async () => {
-        const { signal, end } = interrupted();
+        const { signal, end } = stop();
         try {
           const now = clock.now();
           const rows = await examine(packages, flags, { output, signal, clock });
@@ -104,10 +104,14 @@ function choose(packages: readonly string[], set: RecipeSet): RecipeSet {
   return { recipes: new Map([...set.recipes].filter(isNamed)), failures: new Map([...set.failures].filter(isNamed)) };
 }
 
-/** As `npm outdated`: what is up to date is not listed, but where it is asked for by name or with `--all`. */
+/**
+ * As `npm outdated`: what is up to date is not listed, but where it is asked for by name or with `--all`. Nor is what was not asked
+ * because a person stopped it.
+ */
 function listed(packages: readonly string[], { all, outdated }: CheckFlags): (row: CheckRow) => boolean {
   const everything = outdated !== true && (all === true || packages.length > 0);
-  return ({ state }) => everything || state === 'behind' || state === 'unknown';
+  return ({ state, reason }) =>
+    everything || state === 'behind' || (state === 'unknown' && reason !== 'not-observed-yet');
 }
 
 interface Printing {

@@ -182,6 +182,32 @@ describe('regrow check', () => {
     expect(err.endsWith('\r\u001b[K')).toBe(true);
   });
 
+  it('what was found before it was stopped is shown', async () => {
+    await forge.push(distribution);
+    const controller = new AbortController();
+    let out = '';
+    let err = '';
+    const output = createOutput({
+      stdout: { write: (text: string) => (out += text) },
+      stderr: {
+        isTTY: true,
+        write: (text: string) => {
+          err += text;
+          if (text.includes('2 of 4')) controller.abort(new DOMException('stopped', 'AbortError'));
+        },
+      },
+    });
+    const stop = () => ({ signal: controller.signal, end: () => {} });
+    const command = checkCommand({ output }, { clock, stop }).option('--config <file>');
+    await command.parseAsync(['--config', join(folder, 'regrow.yaml'), '--json'], { from: 'user' });
+    expect(err).toContain('stopped: 2 of 4 upstreams were not asked');
+    const { packages, unknown } = JSON.parse(out) as { packages: CheckRow[]; unknown: number };
+    expect(packages.map(({ reason }) => reason)).not.toContain('not-observed-yet');
+    // The two that were not asked, and the two recipes that cannot be read.
+    expect(unknown).toBeGreaterThanOrEqual(4);
+    expect(output.exitCode).toBe(1);
+  });
+
   it('a limit that is used up is the rows’ reason, and no error', async () => {
     await forge.push({ 'jq.yaml': distribution['jq.yaml'] });
     github.rateLimit.remaining = 0;
