@@ -85,7 +85,7 @@ function outcomeOf(input: DecideInput): Outcome {
   }
   const { observation, failure, source } = input;
   if (observation === undefined) {
-    const evidence = [...describeChoice(source), ...(failure === undefined ? [] : [failureEvidence(failure)])];
+    const evidence = [describeChoice(source), ...(failure === undefined ? [] : [failureEvidence(failure)])];
     return failure === undefined
       ? { ...hold('not-observed-yet', `${source.key} has not been asked yet`), evidence }
       : { ...sourceFailed(failure), evidence };
@@ -93,8 +93,7 @@ function outcomeOf(input: DecideInput): Outcome {
   const failing = failure !== undefined && failure.observedAt > observation.observedAt ? failure : undefined;
   const outcome = byRelease({ input, source, update, observation, annotations: annotationsOf(recipe) });
   const evidence = [
-    describeObservation(observation),
-    ...describeChoice(source),
+    describeObservation(observation, source),
     ...describeReading(update, source),
     ...(outcome.evidence ?? []),
   ];

@@ -6,19 +6,21 @@ import { type Candidate, type Rejection, type RejectionReason, stripsLeadingV } 
 
 const examples = 3;
 
-export function describeObservation(observation: ReleaseObservation): Evidence {
+export function describeObservation(observation: ReleaseObservation, choice: SourceChoice): Evidence {
   const { tags, source, observedAt } = observation;
-  return { fact: `${source} lists ${tags.length} ${tags.length === 1 ? 'tag' : 'tags'}`, source, at: observedAt };
+  const count = `${tags.length} ${tags.length === 1 ? 'tag' : 'tags'}`;
+  return { fact: `${source} lists ${count}; ${whyThere(choice)}`, source, at: observedAt };
 }
 
-/** What says that releases are seen there; nothing where the `update:` block itself does. */
-export function describeChoice({ key, chosenBy, address }: SourceChoice): Evidence[] {
-  if (chosenBy === 'update') return [];
-  const why =
-    chosenBy === 'annotation'
-      ? `${key} is watched because the recipe's annotation dev.regrow.source says so`
-      : `${key} is watched because its \`update:\` block names no place and its source is ${address ?? 'from there'}`;
-  return [{ fact: why, source: 'recipe' }];
+/** Of a source that has not answered yet. */
+export function describeChoice(choice: SourceChoice): Evidence {
+  return { fact: `${choice.key} is watched: ${whyThere(choice)}`, source: choice.key };
+}
+
+function whyThere({ chosenBy, address }: SourceChoice): string {
+  if (chosenBy === 'update') return 'the `update:` block names it';
+  if (chosenBy === 'annotation') return 'the annotation dev.regrow.source names it';
+  return `the \`update:\` block names no place, and the source is ${address ?? 'from there'}`;
 }
 
 /** What the recipe says on how tags are read and how often, as far as it is not seen in the tags themselves. */

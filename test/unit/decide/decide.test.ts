@@ -24,7 +24,7 @@ describe('decide', () => {
       because: 'upstream released 1.8.2; the recipe has 1.8.1',
     });
     expect(decision.evidence.map(({ fact }) => fact)).toEqual([
-      'github:jqlang/jq/releases lists 3 tags',
+      'github:jqlang/jq/releases lists 3 tags; the `update:` block names it',
       'upstream has tag jq-1.8.2, published 2026-11-09T06:00:00.000Z, read as version 1.8.2',
       '1 left out as pre-releases: jq-1.9.0rc1 (rc)',
     ]);

@@ -227,13 +227,12 @@ describe('sources that the block does not name', () => {
       run({ recipe: bare, source: chosen, observation: found }).evidence.map(({ fact }) => fact);
     const address = 'https://github.com/jqlang/jq/archive/v${{package.version}}.tar.gz';
     expect(facts({ key: source, chosenBy: 'address', address })).toEqual([
-      'github:jqlang/jq/releases lists 1 tag',
-      `github:jqlang/jq/releases is watched because its \`update:\` block names no place and its source is ${address}`,
+      `github:jqlang/jq/releases lists 1 tag; the \`update:\` block names no place, and the source is ${address}`,
       'a v before the number of a tag is taken off: the recipe names no prefix',
       'the recipe asks to look weekly: few',
       'upstream has tag v1.8.2, read as version 1.8.2',
     ]);
-    expect(facts({ key: source, chosenBy: 'annotation' })[1]).toContain('dev.regrow.source');
+    expect(facts({ key: source, chosenBy: 'annotation' })[0]).toContain('the annotation dev.regrow.source names it');
   });
 });
 
