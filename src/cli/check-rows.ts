@@ -1,4 +1,5 @@
 import { type DecideInput, decide } from '../decide/decide.ts';
+import { describeMove } from '../decide/moved-tag.ts';
 import { readingOf } from '../decide/reading.ts';
 import { candidatesOf } from '../decide/version-rules.ts';
 import { type ErrorReport, RegrowError } from '../errors.ts';
@@ -11,10 +12,10 @@ import type { Recipe } from '../model/recipe/recipe.ts';
 export interface CheckRow {
   readonly package: string;
   /**
-   * `behind`: upstream has something newer. `current`: it has not. `off`: the recipe or the configuration turns updates off.
-   * `unknown`: it could not be found out.
+   * `behind`: upstream has something newer. `current`: it has not. `moved`: nor that, but the tag that is built now names another
+   * commit. `off`: the recipe or the configuration turns updates off. `unknown`: it could not be found out.
    */
-  readonly state: 'behind' | 'current' | 'off' | 'unknown';
+  readonly state: 'behind' | 'current' | 'moved' | 'off' | 'unknown';
   /** The recipe's version; absent where the recipe cannot be read. */
   readonly current?: string;
   /** What policy allows now: the recipe's version where it allows nothing newer; absent where nothing is known. */
@@ -28,6 +29,8 @@ export interface CheckRow {
   readonly reason: Decision['reason'] | ErrorReport['code'];
   /** Why it is not further, or that it is up to date. */
   readonly because: string;
+  /** The tag that is built, where upstream moved it. */
+  readonly movedTag?: NonNullable<Decision['movedTag']>;
   /** ISO 8601: what holds it back ends by itself then. */
   readonly until?: string;
 }
@@ -42,11 +45,11 @@ export function checkRow(input: DecideInput): CheckRow {
     ...(source === undefined ? {} : { source: source.key, chosenBy: source.chosenBy }),
   };
   try {
-    const { action, reason, because, to, until, evidence } = decide(input);
+    const decision = decide(input);
+    const { action, reason, to, until, movedTag } = decision;
     const newest = newestOf(input);
     const isBehind = newest !== undefined && compareApkVersions(newest.version, version) > 0;
-    const state =
-      reason === 'updates-disabled' ? 'off' : isBehind ? 'behind' : isSettled(action, reason) ? 'current' : 'unknown';
+    const state = isBehind && reason !== 'updates-disabled' ? 'behind' : stateOf(decision);
     return {
       ...common,
       state,
@@ -54,8 +57,8 @@ export function checkRow(input: DecideInput): CheckRow {
       ...(newest === undefined ? {} : { latest: newest.version }),
       ...(newest?.publishedAt === undefined ? {} : { publishedAt: newest.publishedAt }),
       reason,
-      // Of an update, what else policy says of it: why it is not to the newest.
-      because: action === 'bump' ? [because, ...policyNotes(evidence)].join('; ') : because,
+      because: [...new Set(reasons(decision))].join('; '),
+      ...(movedTag === undefined ? {} : { movedTag }),
       ...(until === undefined ? {} : { until }),
     };
   } catch (thrown) {
@@ -69,13 +72,18 @@ export function failureRow(name: string, { code, message }: ErrorReport): CheckR
   return { package: name, state: 'unknown', reason: code, because: message };
 }
 
-function policyNotes(evidence: Decision['evidence']): readonly string[] {
-  return evidence.flatMap(({ fact, source }) => (source === 'policy' ? [fact] : []));
+/** Of what is not behind. */
+function stateOf({ action, reason }: Decision): CheckRow['state'] {
+  if (reason === 'updates-disabled') return 'off';
+  if (reason === 'moved-tag') return 'moved';
+  return action === 'current' || reason === 'downgrade' ? 'current' : 'unknown';
 }
 
-/** That upstream has nothing newer is known. */
-function isSettled(action: Decision['action'], reason: Decision['reason']): boolean {
-  return action === 'current' || reason === 'downgrade' || reason === 'moved-tag';
+/** Of an update, also what else policy says of it (why it is not to the newest), and that the tag of today's version moved. */
+function* reasons({ action, reason, because, evidence, movedTag }: Decision): Generator<string> {
+  yield because;
+  if (action === 'bump') for (const { fact, source } of evidence) if (source === 'policy') yield fact;
+  if (movedTag !== undefined && reason !== 'moved-tag') yield describeMove(movedTag);
 }
 
 function newestOf({ recipe, source, observation, policy }: DecideInput) {

@@ -20,7 +20,7 @@ interface CheckFlags {
   readonly json?: boolean;
 }
 
-/** `regrow check`: what upstreams have now, and what would be updated. Needs no daemon. Exit code 1 where something is behind. */
+/** `regrow check`: what upstreams have now, and what would be updated. Needs no daemon. Exit code 1 where a person has to look. */
 export function checkCommand(
   { output }: Pick<CliContext, 'output'>,
   { clock = systemClock, stop = interrupted }: { readonly clock?: Clock; readonly stop?: typeof interrupted } = {},
@@ -29,12 +29,15 @@ export function checkCommand(
     .description('what upstreams have now: current, wanted and latest version of each package, and why not where not')
     .argument('[packages...]', 'names of recipes; default: all that are watched')
     .option('--recipes <folder>', 'folder of NAME.yaml files; default: the main branch of the configured repository')
-    .option('--all', 'list every package, not only those that are behind or could not be looked at')
+    .option(
+      '--all',
+      'list every package, not only those that are behind, have a tag that moved, or could not be looked at',
+    )
     .option('--outdated', 'leave those out that are up to date, also of the packages that are named')
     .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
-      '\nUpstreams are asked directly, within the limits of the configuration. Exit code 1 where a package is behind or\ncould not be looked at.\n\nExample: regrow check jq openssl',
+      '\nUpstreams are asked directly, within the limits of the configuration. Exit code 1 where a package is behind,\nhas a tag that moved, or could not be looked at.\n\nExample: regrow check jq openssl',
     )
     .action(async (packages: readonly string[], _flags: CheckFlags, command: Command) => {
       const flags = command.optsWithGlobals<CheckFlags>();
@@ -46,7 +49,7 @@ export function checkCommand(
           const isListed = listed(packages, flags);
           output.progress();
           print(rows, rows.filter(isListed), { output, now, json: flags.json === true });
-          if (rows.some(({ state }) => state === 'behind' || state === 'unknown')) output.exit(1);
+          if (rows.some(needsLook)) output.exit(1);
         } finally {
           end();
         }
@@ -110,8 +113,11 @@ function choose(packages: readonly string[], set: RecipeSet): RecipeSet {
  */
 function listed(packages: readonly string[], { all, outdated }: CheckFlags): (row: CheckRow) => boolean {
   const everything = outdated !== true && (all === true || packages.length > 0);
-  return ({ state, reason }) =>
-    everything || state === 'behind' || (state === 'unknown' && reason !== 'not-observed-yet');
+  return (row) => everything || (needsLook(row) && row.reason !== 'not-observed-yet');
+}
+
+function needsLook({ state }: CheckRow): boolean {
+  return state !== 'current' && state !== 'off';
 }
 
 interface Printing {
@@ -121,20 +127,22 @@ interface Printing {
 }
 
 function print(all: readonly CheckRow[], rows: readonly CheckRow[], { output, now, json }: Printing): void {
-  const counts = { behind: 0, current: 0, off: 0, unknown: 0 };
+  const counts = { behind: 0, current: 0, moved: 0, off: 0, unknown: 0 };
   for (const { state } of all) counts[state] += 1;
   if (json) {
     output.json({ ...counts, packages: rows });
     return;
   }
-  const { behind, current, off, unknown } = counts;
-  const end = `${behind} behind, ${current} up to date, ${off} not watched, ${unknown} not known\n`;
+  const { behind, current, moved, off, unknown } = counts;
+  const tags = moved === 0 ? '' : `${moved} with a tag that moved, `;
+  const end = `${behind} behind, ${current} up to date, ${tags}${off} not watched, ${unknown} not known\n`;
   output.write(`${rowsText(rows, now, output.style)}${rows.length > 0 ? '\n' : ''}${end}`);
 }
 
 const moods: Readonly<Record<CheckRow['state'], Mood>> = {
   behind: 'busy',
   current: 'good',
+  moved: 'bad',
   off: 'faint',
   unknown: 'bad',
 };
@@ -149,10 +157,16 @@ function rowsText(rows: readonly CheckRow[], now: Date, style: Style): string {
       { text: row.latest ?? '-' },
       { text: row.publishedAt === undefined ? '-' : spanText(now.getTime() - Date.parse(row.publishedAt)) },
       { text: sourceText(row) },
-      { text: row.wanted === row.latest && row.state !== 'unknown' ? '' : row.because },
+      { text: whyText(row) },
     ]),
     style,
   );
+}
+
+/** That the newest is wanted needs no reason, where that is all. */
+function whyText({ state, wanted, latest, movedTag, because }: CheckRow): string {
+  const isPlain = (state === 'behind' || state === 'current') && movedTag === undefined;
+  return isPlain && wanted === latest ? '' : because;
 }
 
 /** How a source was chosen is said where the recipe's `update:` block does not. */

@@ -157,6 +157,25 @@ describe('regrow check', () => {
     expect((await rows())['jq']?.because).toContain('the release is broken');
   });
 
+  it('a tag that moved is told, and that there is a newer version beside it', async () => {
+    const pinned = (version: string) =>
+      `${recipe('zlib', version, on('zlib', '  use-tag: true\n  strip-prefix: v'))}pipeline:
+  - uses: git-checkout
+    with:
+      repository: https://github.com/acme/zlib
+      tag: v\${{package.version}}
+      expected-commit: ${'0'.repeat(40)}
+`;
+    await forge.push({ 'zlib.yaml': pinned('1.3') });
+    const { out, exitCode } = await check();
+    expect(out).toMatch(/zlib +1\.3 +1\.3 +1\.3 .*tag v1\.3 of .* was at 0{40} and is now at [0-9a-f]{40}/);
+    expect(out).toContain('0 behind, 0 up to date, 1 with a tag that moved, 0 not watched');
+    expect(exitCode).toBe(1);
+    await github.repository('acme', 'zlib').tag('v1.4');
+    const behind = await check();
+    expect(behind.out).toMatch(/zlib +1\.3 +1\.4 +1\.4 .*upstream released 1\.4; .*; tag v1\.3 of .* is now at/);
+  });
+
   it('knows of updates from the daemon whose state directory is there', async () => {
     await forge.push(distribution);
     configure();
