@@ -1,4 +1,4 @@
-import { compareApkVersions, splitEpoch } from '../model/apk-version.ts';
+import { compareApkVersions, isApkVersion, withoutEpoch } from '../model/apk-version.ts';
 import type { Proposal } from '../model/proposal.ts';
 import type { UpdateBlock } from '../model/recipe/recipe.ts';
 
@@ -83,9 +83,7 @@ export function heldForSequence(
   proposals: readonly Proposal[],
 ): Proposal | undefined {
   if (update['require-sequential'] !== true) return undefined;
-  return proposals.find(
-    (proposal) => proposal.state === 'open' && compareApkVersions(splitEpoch(proposal.version).version, version) < 0,
-  );
+  return proposals.find((proposal) => proposal.state === 'open' && isOlder(withoutEpoch(proposal.version), version));
 }
 
 /** What ended before a person's release of the version is forgiven. */
@@ -93,6 +91,10 @@ function counts(at: string, version: string, { released }: Past): boolean {
   return released?.version !== version || Date.parse(at) > Date.parse(released.at);
 }
 
+function isOlder(version: string, than: string): boolean {
+  return isApkVersion(version) && compareApkVersions(version, than) < 0;
+}
+
 function isOf(fullVersion: string, version: string): boolean {
-  return fullVersion === version || splitEpoch(fullVersion).version === version;
+  return fullVersion === version || withoutEpoch(fullVersion) === version;
 }

@@ -77,6 +77,11 @@ export function splitEpoch(fullVersion: string): { readonly version: string; rea
   return { version: text.slice(0, -`-r${revision}`.length), epoch: Number(revision) };
 }
 
+/** The same, of any text: what people wrote into a title may be no version. */
+export function withoutEpoch(fullVersion: string): string {
+  return fullVersion.replace(/-r\d+$/, '');
+}
+
 /**
  * What a version consists of. Where two versions have tokens of different kinds at the same place, the one whose kind
  * comes first here is greater (`1.2.1` > `1.2a` > `1.2_p` > `1.2`), unless a suffix that means "before" decides.

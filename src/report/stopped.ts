@@ -1,4 +1,4 @@
-import { splitEpoch } from '../model/apk-version.ts';
+import { withoutEpoch } from '../model/apk-version.ts';
 import type { Decision } from '../model/decision.ts';
 import type { Problem } from '../model/plan.ts';
 import type { Proposal } from '../model/proposal.ts';
@@ -18,7 +18,7 @@ export interface StoppedFacts {
 export function stoppedVersion({ decision, proposals, problems }: StoppedFacts): string | undefined {
   const moved = problems.some(({ area, code }) => area === 'forge' && code === 'source.moved');
   const open = proposals.find(({ state }) => state === 'open');
-  if (moved && open !== undefined) return splitEpoch(open.version).version;
+  if (moved && open !== undefined) return withoutEpoch(open.version);
   if (decision?.action !== 'hold') return undefined;
   const { reason, to } = decision;
   return reason === 'loop' || reason === 'closed-by-hand' || reason === 'pins-nothing-new' ? to?.version : undefined;

@@ -1,5 +1,5 @@
 import { type AdvisoryIndex, componentsOf, findingsOf, indexAdvisories } from '../../decide/vulnerability.ts';
-import { compareApkVersions } from '../../model/apk-version.ts';
+import { compareApkVersions, withoutEpoch } from '../../model/apk-version.ts';
 import type { Finding } from '../../model/finding.ts';
 import { newestPackages } from '../../model/package-set.ts';
 import type { Recipe } from '../../model/recipe/recipe.ts';
@@ -24,10 +24,6 @@ export function createAdvisoryShelf(context: ConductorContext): () => AdvisoryIn
 
 export function findingsAt(recipe: Recipe, version: string, advisories: AdvisoryIndex): readonly Finding[] {
   return findingsOf({ package: recipe.package.name, version, components: componentsOf(recipe) }, advisories);
-}
-
-export function withoutEpoch(version: string): string {
-  return version.replace(/-r\d+$/, '');
 }
 
 /** The newest published version of each origin, without epoch: the lowest over the targets, so that none is overlooked. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import { reportError } from '../../errors.ts';
+import { withoutEpoch } from '../../model/apk-version.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import { type ImageDefinition, parseImageDefinition } from '../../model/image-definition.ts';
 import { newestPackages } from '../../model/package-set.ts';
@@ -15,7 +16,7 @@ import { readResult, requestDigest, resultKey, storeRequest } from '../effects.t
 import type { PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
-import { findingsAt, withoutEpoch } from './finding.ts';
+import { findingsAt } from './finding.ts';
 import type { World } from './world.ts';
 
 export interface ImageFacts {

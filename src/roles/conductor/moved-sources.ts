@@ -1,6 +1,6 @@
 import { type MovedTag, movedTag, pinnedTags } from '../../decide/moved-tag.ts';
 import { RegrowError } from '../../errors.ts';
-import { splitEpoch } from '../../model/apk-version.ts';
+import { withoutEpoch } from '../../model/apk-version.ts';
 import type { Proposal } from '../../model/proposal.ts';
 import { pinnedSources } from '../../model/recipe/pinned-sources.ts';
 import type { Recipe } from '../../model/recipe/recipe.ts';
@@ -27,7 +27,7 @@ export function isMoveReleased({ book }: ConductorContext, proposal: Proposal): 
   const told = book.get('problem', `forge/${proposal.package}`);
   const released = releaseOf(book, proposal.package);
   return (
-    released?.version === splitEpoch(proposal.version).version &&
+    released?.version === withoutEpoch(proposal.version) &&
     told?.value.code === 'source.moved' &&
     Date.parse(released.at) >= Date.parse(told.at)
   );

@@ -2,7 +2,7 @@ import { pinsNothingNew } from '../../decide/new-pins.ts';
 import { closedByHand, madeBefore } from '../../decide/past-updates.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import { type RegrowError, reportError, toRegrowError } from '../../errors.ts';
-import { compareApkVersions, splitEpoch } from '../../model/apk-version.ts';
+import { compareApkVersions, withoutEpoch } from '../../model/apk-version.ts';
 import type { Decision } from '../../model/decision.ts';
 import type { Problem } from '../../model/plan.ts';
 import type { Change, Proposal } from '../../model/proposal.ts';
@@ -91,7 +91,7 @@ export async function makeProposal(context: ConductorContext, world: World, want
   const file = world.tree.recipes.get(name);
   if (file === undefined) return false;
   // It may have ended since it was decided: the next round says so.
-  if (hasEnded(book, world, name, splitEpoch(version).version)) return true;
+  if (hasEnded(book, world, name, withoutEpoch(version))) return true;
   try {
     const update = await prepareUpdate(context, world, wanted);
     if (update === undefined) return false;
@@ -244,8 +244,8 @@ export function proposalFindings(
       .toSorted(compareApkVersions)
       .at(-1);
     const next = versions.get(origin) ?? recipe.package.version;
-    if (published !== undefined) before.push(...findingsAt(recipe, published.replace(/-r\d+$/, ''), index));
-    after.push(...findingsAt(recipe, next.replace(/-r\d+$/, ''), index));
+    if (published !== undefined) before.push(...findingsAt(recipe, withoutEpoch(published), index));
+    after.push(...findingsAt(recipe, withoutEpoch(next), index));
   }
   return { before, after };
 }

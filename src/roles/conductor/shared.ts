@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { RegrowError } from '../../errors.ts';
-import { splitEpoch } from '../../model/apk-version.ts';
+import { withoutEpoch } from '../../model/apk-version.ts';
 import type { Proposal } from '../../model/proposal.ts';
 import type { PipelineLibrary } from '../../model/recipe/pipeline.ts';
 import { parseTarget, type TargetName } from '../../model/target.ts';
@@ -28,7 +28,7 @@ export async function sharedFollowers(
   const change = proposal.changes.find((one) => one.package === proposal.package);
   const update = world.tree.recipes.get(proposal.package)?.recipe.update;
   if (change === undefined || update?.shared !== true) return none;
-  if (splitEpoch(change.from).version === splitEpoch(change.to).version) return none;
+  if (withoutEpoch(change.from) === withoutEpoch(change.to)) return none;
   const dependents = known.get(world.tree) ?? dependentsOf(settings, world.tree);
   known.set(world.tree, dependents);
   const origins = (await dependents).get(proposal.package) ?? [];

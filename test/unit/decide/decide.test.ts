@@ -231,6 +231,13 @@ describe('decide', () => {
       }
     });
 
+    it('does not stumble over a proposal whose title someone rewrote', () => {
+      const odd = proposal('not a version', { state: 'merged' });
+      expect(run({ proposals: [odd, { ...odd, state: 'open' }] })).toMatchObject({ action: 'bump' });
+      const sequential = recipe('enabled: true\nrequire-sequential: true');
+      expect(run({ recipe: sequential, proposals: [{ ...odd, state: 'open' }] })).toMatchObject({ action: 'bump' });
+    });
+
     it('goes on with another version than the one that was made', () => {
       expect(run({ proposals: [{ ...merged, version: '1.8.0-r0' }] })).toMatchObject({ action: 'bump' });
       const newer = observation(tag('1.8.3'), tag('1.8.2'));
