@@ -95,7 +95,15 @@ async function init(given: string, flags: InitFlags, output: Output): Promise<Ma
     at: systemClock.now(),
   });
   await writeConfig(config, starterConfig(defaults, { stateDirectory, targets }));
-  return { config, stateDirectory, forge: 'git', repository, commit, recipes, next: bareSteps(repository, folder) };
+  return {
+    config,
+    stateDirectory,
+    forge: 'git',
+    repository,
+    commit,
+    recipes,
+    next: [...libcSteps(flags), ...bareSteps(repository, folder)],
+  };
 }
 
 /** The recipes, and that of the C library, unless they have one of that name. */
@@ -165,6 +173,11 @@ function bareSteps(repository: string, folder: string): string[] {
     `regrow run --config ${join(folder, 'regrow.yaml')}, and look at http://127.0.0.1:7420`,
     `git clone ${repository}, change a recipe, commit and push: it is built, verified and published within minutes; at once with \`regrow poke\``,
   ];
+}
+
+function libcSteps({ hostLibc }: InitFlags): string[] {
+  if (hostLibc !== true) return [];
+  return ['name host-libc under environment.contents.packages of every recipe that links dynamically'];
 }
 
 function gitHubSteps(repository: string, folder: string): string[] {

@@ -36,7 +36,7 @@ function asLeft(explanation: Explanation): Explanation {
   const { next, actions } = explanation;
   return {
     ...explanation,
-    next: { text: `nothing while the daemon is stopped; then: ${next.text}` },
+    next: next.text.startsWith('nothing') ? next : { text: `nothing while the daemon is stopped; then: ${next.text}` },
     actions: ['start the daemon: `regrow run`', ...actions.filter((action) => !action.includes('--follow'))],
   };
 }

@@ -111,8 +111,8 @@ function obstacle(candidate: Candidate, selected: Selections, forbidden: readonl
 const generalRemedy = 'publish a package that provides it, or change what asks for it';
 /** The first thing that a new distribution lacks. */
 const libcRemedy =
-  'add a recipe that packages the C library of the machine that builds: regrow ships config/recipes/host-libc.yaml ' +
-  '(docs/host-engine.md, "The C library"); or link the program with -static';
+  'regrow ships a recipe of the C library of the machine that builds, config/recipes/host-libc.yaml: add it, and name ' +
+  'host-libc under environment.contents.packages (docs/host-engine.md, "The C library"); or link with -static';
 
 function unsatisfiable(index: PackageIndex, need: Need, selected: Selections, forbidden: readonly Need[]): RegrowError {
   const { dependency, by } = need;
@@ -121,7 +121,7 @@ function unsatisfiable(index: PackageIndex, need: Need, selected: Selections, fo
   return new RegrowError('solve.unsatisfiable', `cannot meet ${wanted}${chain(by)}: ${why}`, {
     ...(by === undefined ? {} : { package: by.candidate.name }),
     field: wanted,
-    remedy: /^so:libc\.(?:so\.|musl-)/.test(dependency.name) ? libcRemedy : generalRemedy,
+    remedy: /^so:(?:lib(?:c|m|gcc_s|stdc\+\+)\.|ld-)/.test(dependency.name) ? libcRemedy : generalRemedy,
   });
 }
 

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,15 +44,12 @@ test('what init makes runs as it is: the example is published, and so is what is
   expect(made.exitCode).toBe(0);
   const { config: file, repository, recipes } = JSON.parse(made.out);
   expect(recipes).toBe(1);
+  // Any free port: the usual one may be taken where tests run.
+  await appendFile(file, 'api: { port: 0 }\n');
   expect((await regrow('doctor', '--config', file)).out).not.toContain('fail ');
 
   const { config, secrets } = loadConfig({ file, environment: {}, cwd: '/' });
-  const daemon = await startDaemon({
-    // Any free port: the usual one may be taken where tests run.
-    config: { ...config, api: { ...config.api, port: 0 } },
-    secrets,
-    log: createLogger({ level: 'silent' }),
-  });
+  const daemon = await startDaemon({ config, secrets, log: createLogger({ level: 'silent' }) });
   const view = createRepositoryView(createFsReader(statePaths(config).objects));
   /** Asks again and again until it is so. */
   const published = async (version: string): Promise<void> => {

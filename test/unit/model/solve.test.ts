@@ -181,3 +181,18 @@ function attempt(artifacts: readonly Artifact[], wanted: string): readonly Artif
     return undefined;
   }
 }
+
+test.each([
+  ['so:libc.so.6', true],
+  ['so:ld-linux-x86-64.so.2', true],
+  ['so:libc.musl-x86_64.so.1', true],
+  ['so:libcurl.so.4', false],
+])('that %s comes of a recipe that regrow ships: %s', (wanted, isShipped) => {
+  expect(() => solve(createPackageIndex([]), [wanted])).toThrow(
+    expect.objectContaining({
+      remedy: expect.stringContaining(
+        isShipped ? 'config/recipes/host-libc.yaml' : 'publish a package that provides it',
+      ),
+    }),
+  );
+});
