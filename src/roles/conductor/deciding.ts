@@ -7,7 +7,7 @@ import type { Decision } from '../../model/decision.ts';
 import { chooseSource } from '../../watch/choice.ts';
 import type { ConductorContext } from './context.ts';
 import { findingsAt } from './finding.ts';
-import { forgetPast, nothingNewOf, pastsOf, pastText } from './past.ts';
+import { forgetPast, nothingNewOf, pastsOf, pastText, withoutUnseenMerges } from './past.ts';
 import { movedProblem } from './problems.ts';
 import { type RecipeFile, recipeProblem } from './recipes.ts';
 import type { World } from './world.ts';
@@ -73,7 +73,12 @@ export function createDecider(context: ConductorContext): Decide {
     for (const [name, file] of world.tree.recipes) {
       try {
         const before = made.get(name)?.decision;
-        const decision = await decideOne(file, world, pastOf(name), advisories);
+        const decision = await decideOne(
+          file,
+          world,
+          withoutUnseenMerges(pastOf(name), world, clock.now()),
+          advisories,
+        );
         decisions.push(decision);
         if (decision.movedTag !== undefined) {
           const { movedTag, from } = decision;

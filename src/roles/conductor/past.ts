@@ -33,6 +33,22 @@ export function pastsOf(book: Book, world: World): (name: string) => Past {
   return (name) => ({ ...(pasts.get(name) ?? { proposals: [], history: [] }), released: releaseOf(book, name) });
 }
 
+/** Milliseconds in which a server that was told of a merge may still give out main as it was before. */
+const mergeLag = 2 * 60_000;
+
+/**
+ * Without merges that main, as it was read, may not have yet: its newest commit is older than the merge, which was a moment ago or
+ * was heard of before main could not be read. What main does not have yet, it has not gone back from.
+ */
+export function withoutUnseenMerges(past: Past, world: World, now: Date): Past {
+  const isSeen = ({ state, closedAt }: Proposal) => {
+    const merged = Date.parse(closedAt ?? '');
+    if (state !== 'merged' || Number.isNaN(merged)) return true;
+    return world.tree.time * 1000 >= merged || (world.reachable && now.getTime() - merged >= mergeLag);
+  };
+  return { ...past, proposals: past.proposals.filter(isSeen) };
+}
+
 /** What two pasts that say the same have in common. */
 export function pastText({ proposals, history, released }: Past): string {
   return [

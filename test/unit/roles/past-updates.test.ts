@@ -90,6 +90,26 @@ test('nor does one of what a person made on main meanwhile', async () => {
   expect(await open()).toEqual([]);
 });
 
+test('main as it was before a merge is not main that went back', async () => {
+  const { propose, decide, open, events } = await world.start();
+  world.release({ 'v1.0.0': a, 'v1.1.0': b });
+  await propose();
+  const [proposal] = await open();
+  const before = await world.hand.head('main');
+  await world.hand.forge.merge(proposal?.number ?? 0, proposal?.head ?? '');
+  // The server is slow to give out what it merged.
+  const after = await world.hand.head('main');
+  await world.hand.run('update-ref', 'refs/heads/main', before ?? '');
+  expect((await decide()).decision).toMatchObject({ action: 'bump' });
+  await world.hand.run('update-ref', 'refs/heads/main', after ?? '');
+  expect((await decide()).decision).toMatchObject({ action: 'current' });
+  expect(await events()).not.toContain('loop-stopped');
+  // Pushed back by force, main is older than the merge for good.
+  await world.hand.run('update-ref', 'refs/heads/main', before ?? '');
+  world.hand.clock.advance(3 * 60_000);
+  expect((await decide()).decision).toMatchObject({ action: 'hold', reason: 'loop' });
+});
+
 test('a tag that moved under what is built is a finding with both commits, and nothing is proposed', async () => {
   const { decide } = await world.start();
   world.release({ 'v1.0.0': c });
