@@ -194,7 +194,8 @@ async function answerOf(
 /** Whether an answer is a web page where a file was asked for: what a login wall or an error with status 200 looks like. */
 function isPage(head: Buffer, url: string): boolean {
   if (/\.x?html?$/i.test(basename(new URL(url).pathname))) return false;
-  return /^\uFEFF?(?:\s|<!--[^]*?-->|<\?xml[^>]*>)*<(?:!doctype html|html)[\s>]/i.test(head.toString('utf8'));
+  // A comment ends at its first `-->`: were it any, a file of comments could be read in more ways than there is time for.
+  return /^\uFEFF?(?:\s|<!--(?:(?!-->)[^])*-->|<\?xml[^>]*>)*<(?:!doctype html|html)[\s>]/i.test(head.toString('utf8'));
 }
 
 function mismatch(

@@ -37,6 +37,8 @@ beforeAll(async () => {
         return response.writeHead(302, { location: '/loop' }).end();
       case '/page.tar.gz':
         return response.end('\n<!-- x -->\n<!DOCTYPE html><title>Sign in</title>');
+      case '/comments.tar.gz':
+        return response.end(`${'<!---->'.repeat(140)}x`);
       case '/hang':
         return response.write('x');
       case '/limited':
@@ -119,6 +121,11 @@ describe('sources', () => {
     const packed = createHash('sha256').update(gzipSync(body)).digest('hex');
     const sources = createSources({ allowPrivate: loopback, directory });
     expect((await sources.fetch(`${base}/packed.tar.gz`, { sha256: packed })).sha256).toBe(packed);
+  });
+
+  test('a file that begins with a hundred comments is a file, and is looked at in no time', async () => {
+    const sources = createSources({ allowPrivate: loopback, directory });
+    expect(await sources.fetch(`${base}/comments.tar.gz`, {})).toMatchObject({ bytes: 981 });
   });
 
   test.each([
