@@ -1,5 +1,5 @@
 import { parse, validate } from 'graphql';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createGitHubRepositories, type RepositoriesOptions } from '../../src/adapters/github/repositories.ts';
 import { tokenName } from '../../src/adapters/github/token-pool.ts';
 import { createMemoryQuota } from '../../src/adapters/memory-quota.ts';
@@ -342,6 +342,22 @@ describe('tokens', () => {
     await ask(repositories);
     expect(github.questions.filter(({ status }) => status === 200).map(({ token }) => token)).toEqual(['two', 'two']);
     expect(pauses).toEqual([]);
+  });
+
+  it('of which one is used up and the other on its way are looked at once more when that one ends, and by who is urgent', async () => {
+    const spent = { limit: 5000, remaining: 2500, resetAt: clock.now().getTime() + 3_000_000, spent: 2500 };
+    await store.change(tokenName('two'), () => spent);
+    let reads = 0;
+    const memory = store;
+    store = { ...memory, read: (name) => ((reads += 1), memory.read(name)) };
+    const repositories = open({ tokens: ['one', 'two'] });
+    github.latency = 50;
+    const asking = Array.from({ length: 4 }, () => ask(repositories));
+    await vi.waitUntil(() => github.questions.length === 2);
+    await ask(repositories, true);
+    await Promise.all(asking);
+    expect(github.questions.map(({ token }) => token)).toEqual(['one', 'one', 'two', 'one', 'one']);
+    expect(reads).toBeLessThan(30);
   });
 
   it('serve who is urgent before who waited longer, two questions of a token at a time', async () => {

@@ -47,7 +47,8 @@ interface Waiter {
 
 type Found =
   | { readonly kind: 'token'; readonly token: string }
-  | { readonly kind: 'busy' }
+  /** The tokens that could be had, were they not on their way. */
+  | { readonly kind: 'busy'; readonly tokens: readonly string[] }
   /** Milliseconds since 1970. */
   | { readonly kind: 'later'; readonly at: number };
 
@@ -117,7 +118,7 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
       for (const token of usable) known.set(token, await store.read(tokenName(token)));
       const at = now();
       for (const token of known.keys()) if (!usable.has(token)) known.delete(token);
-      if (known.size === 0) return { kind: 'busy' };
+      if (known.size === 0) return { kind: 'busy', tokens: [] };
       const free = [...known].filter(([, one]) => freeAt(one, charge, share, at) <= at);
       if (free.length === 0) {
         return { kind: 'later', at: Math.min(...[...known.values()].map((one) => freeAt(one, charge, share, at))) };
@@ -125,7 +126,7 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
       const left = (one: Allowance | undefined): number => available(one, charge, share, at);
       const idle = free.filter(([token]) => !isBusy(token));
       const [first] = idle;
-      if (first === undefined) return { kind: 'busy' };
+      if (first === undefined) return { kind: 'busy', tokens: free.map(([token]) => token) };
       const [token] = idle.reduce((best, one) => (left(one[1]) > left(best[1]) ? one : best), first);
       let taken = false;
       await store.change(tokenName(token), (found) => {
@@ -155,7 +156,7 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
       else await grant.settle(0);
       return;
     }
-    if (found.kind === 'busy') return whenOneEnds();
+    if (found.kind === 'busy') return whenOneEnds(found.tokens);
     const wait = found.at - now();
     if (wait > patience) {
       if (leave(next)) next.fail(limitReached(wait));
@@ -167,8 +168,9 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
     nap = undefined;
   }
 
-  async function whenOneEnds(): Promise<void> {
-    if (usable.size === 0 || [...usable].some((token) => !isBusy(token))) return;
+  /** Returns at once where one of them has ended meanwhile. Others, which may not be asked with now, do not matter. */
+  async function whenOneEnds(tokens: readonly string[]): Promise<void> {
+    if (!tokens.every((token) => usable.has(token) && isBusy(token)) || tokens.length === 0) return;
     await new Promise<void>((resolve) => {
       onEnded = resolve;
     });
@@ -214,7 +216,11 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
         waiting.push(waiter);
         if (signal?.aborted === true) return stop();
         signal?.addEventListener('abort', stop, { once: true });
-        if (charge.urgent) nap?.abort();
+        if (charge.urgent) {
+          // What is kept back for it may be there now, with a token that the first in line may not have.
+          nap?.abort();
+          onEnded?.();
+        }
         void serve();
       });
     },
