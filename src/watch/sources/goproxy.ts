@@ -13,16 +13,15 @@ const pathForm = /^[a-zA-Z0-9][\w.~-]*(?:\/[\w.~-]+)*$/;
 /** go.dev/ref/mod#pseudo-versions: a time and a commit instead of a release. */
 const pseudoVersion = /[-.]\d{14}-[0-9a-f]{12}(?:\+incompatible)?$/;
 
-const latestSchema = z.object({
-  Version: z.string(),
+const infoSchema = z.object({
   Time: z.string().optional(),
   Origin: z.object({ Hash: z.string().optional() }).optional(),
 });
 
 /**
- * A module of the Go module proxy (go.dev/ref/mod#goproxy-protocol). It lists tags; of the latest one it says date and commit. A
- * version that the latest go.mod retracts is withdrawn.
- * Keys: `goproxy:MODULE`.
+ * A module of the Go module proxy (go.dev/ref/mod#goproxy-protocol). It lists tags; of the latest one it says date and commit.
+ * A version is withdrawn that the go.mod of the highest one retracts, which may be one that retracts itself
+ * (go.dev/ref/mod#go-mod-file-retract). Keys: `goproxy:MODULE`.
  */
 export const goproxySource: ReleaseSource = {
   kind: 'goproxy',
@@ -43,8 +42,9 @@ export const goproxySource: ReleaseSource = {
     // The list alone says whether there is something new.
     const cursor = list === 'unchanged' ? '' : sha256(list.text);
     if (list === 'unchanged' || cursor === request.cursor) return { kind: 'unchanged' };
-    const tags = readLines(list, tagOf).toSorted((a, b) => semver.rcompare(a.tag, b.tag));
-    return answerOf(request, ports, { tags: await withLatest(base, tags, request, ports), etag: cursor });
+    const versions = readLines(list, versionOf).toSorted(semver.rcompare);
+    const kept = await withoutRetracted(base, versions, request, ports);
+    return answerOf(request, ports, { tags: await withLatest(base, kept, request, ports), etag: cursor });
   },
 };
 
@@ -57,33 +57,49 @@ function escapePath(path: string): string {
   return path.replaceAll(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`);
 }
 
-/** `+incompatible` is Go's remark on a tag, no part of it. */
-function tagOf(line: string): UpstreamTag | undefined {
-  const version = /^v\d/.test(line) && !pseudoVersion.test(line) ? semver.parse(line) : null;
-  if (version === null) return undefined;
-  return { tag: line.replace(/\+incompatible$/, ''), prerelease: version.prerelease.length > 0 };
+function versionOf(line: string): string | undefined {
+  return /^v\d/.test(line) && !pseudoVersion.test(line) && semver.valid(line) !== null ? line : undefined;
 }
 
-/** With what the proxy knows of the latest one, and without those that its go.mod retracts. */
+/** `+incompatible` is Go's remark on a tag, no part of it. */
+function tagOf(version: string): UpstreamTag {
+  return { tag: version.replace(/\+incompatible$/, ''), prerelease: semver.prerelease(version) !== null };
+}
+
+/** What Go takes for the latest: the highest release, else the highest of all. Of versions with the highest first. */
+function latestOf(versions: readonly string[]): string | undefined {
+  return versions.find((version) => semver.prerelease(version) === null) ?? versions[0];
+}
+
+async function withoutRetracted(
+  base: string,
+  versions: readonly string[],
+  { signal }: PollRequest,
+  { http }: WatchPorts,
+): Promise<readonly string[]> {
+  const latest = latestOf(versions);
+  if (latest === undefined) return versions;
+  const goMod = await orAbsent(fetchDocument(http, { url: `${base}/@v/${escapePath(latest)}.mod`, signal }));
+  if (goMod === undefined || goMod === 'unchanged') return versions;
+  const isRetracted = retractedBy(goMod.text);
+  return versions.filter((version) => !isRetracted(version));
+}
+
+/** With what the proxy knows of the latest one. */
 async function withLatest(
   base: string,
-  tags: readonly UpstreamTag[],
+  versions: readonly string[],
   { signal }: PollRequest,
   { http }: WatchPorts,
 ): Promise<readonly UpstreamTag[]> {
-  if (tags.length === 0) return tags;
-  const document = await orAbsent(fetchDocument(http, { url: `${base}/@latest`, signal }));
-  if (document === undefined || document === 'unchanged') return tags;
-  const { Version: version, Time: time, Origin: origin } = readJson(document, latestSchema);
-  const latest = tagOf(version);
+  const tags = versions.map(tagOf);
+  const latest = latestOf(versions);
   if (latest === undefined) return tags;
-  const url = `${base}/@v/${escapePath(version)}.mod`;
-  const goMod = await orAbsent(fetchDocument(http, { url, signal }));
-  const isRetracted = goMod === undefined || goMod === 'unchanged' ? () => false : retractedBy(goMod.text);
+  const info = await orAbsent(fetchDocument(http, { url: `${base}/@v/${escapePath(latest)}.info`, signal }));
+  if (info === undefined || info === 'unchanged') return tags;
+  const { Time: time, Origin: origin } = readJson(info, infoSchema);
   const commit = origin?.Hash === undefined ? {} : { commit: origin.Hash };
-  return tags
-    .filter(({ tag }) => !isRetracted(tag))
-    .map((tag) => (tag.tag === latest.tag ? { ...tag, ...publishedAt(time), ...commit } : tag));
+  return tags.map((tag, index) => (versions[index] === latest ? { ...tag, ...publishedAt(time), ...commit } : tag));
 }
 
 async function orAbsent<T>(answer: Promise<T>): Promise<T | undefined> {

@@ -3,7 +3,7 @@ import type { SourceDescription } from '../source-suite.ts';
 
 const base = 'https://proxy.golang.org/github.com/!burnt!sushi/toml';
 
-/** Shape: go.dev/ref/mod#goproxy-protocol. */
+/** Shape: go.dev/ref/mod#goproxy-protocol. The highest version retracts itself and others, as that of k8s.io/client-go does. */
 export const description: SourceDescription = {
   source: goproxySource,
   key: 'goproxy:github.com/BurntSushi/toml',
@@ -17,12 +17,13 @@ export const description: SourceDescription = {
       'v1.4.0',
       'v1.4.1',
       'v1.6.0-rc.1',
-      'v2.0.0+incompatible',
+      'v1.3.9+incompatible',
+      'v1.20.0',
       'v1.5.1-0.20240501120000-0123456789ab',
       'master',
       '',
     ].join('\n'),
-    [`${base}/@latest`]: JSON.stringify({
+    [`${base}/@v/v1.10.0.info`]: JSON.stringify({
       Version: 'v1.10.0',
       Time: '2025-06-18T05:26:54Z',
       Origin: {
@@ -32,10 +33,11 @@ export const description: SourceDescription = {
         Ref: 'refs/tags/v1.10.0',
       },
     }),
-    [`${base}/@v/v1.10.0.mod`]: [
+    [`${base}/@v/v1.20.0.mod`]: [
       'module github.com/BurntSushi/toml',
       'go 1.18',
       'retract v0.4.1 // a mistake',
+      'retract v1.20.0 // only retracts',
       'retract (',
       '\t// both of these',
       '\t[v1.4.0, v1.4.9]',
@@ -44,7 +46,6 @@ export const description: SourceDescription = {
     ].join('\n'),
   },
   expected: [
-    { tag: 'v2.0.0', prerelease: false },
     {
       tag: 'v1.10.0',
       prerelease: false,
@@ -53,9 +54,9 @@ export const description: SourceDescription = {
     },
     { tag: 'v1.6.0-rc.1', prerelease: true },
     { tag: 'v1.5.0', prerelease: false },
+    { tag: 'v1.3.9', prerelease: false },
     { tag: 'v1.3.2', prerelease: false },
   ],
-  // Without @latest: it may be absent (go.dev/ref/mod).
   listing: (versions) => ({ [`${base}/@v/list`]: versions.map((version) => `${version}\n`).join('') }),
   version: (n) => `v1.0.${n}`,
   odd: [],
