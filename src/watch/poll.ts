@@ -58,6 +58,9 @@ export async function pollSources(
   };
 }
 
+/** Places of one kind that are asked at the same time: most are on hosts of their own, and each host has its own pace. */
+const atOnce = 4;
+
 async function pollKind(
   source: ReleaseSource | undefined,
   requests: readonly PollRequest[],
@@ -65,16 +68,25 @@ async function pollKind(
   tell: TellAnswer,
 ): Promise<void> {
   if (source?.pollMany !== undefined) return source.pollMany(requests, ports, tell);
+  const rest = requests.values();
   let limited: RegrowError | undefined;
-  for (const request of requests) {
-    try {
-      await tell(request, await pollSource(request, ports));
-    } catch (thrown) {
-      const error = toRegrowError(thrown);
-      if (error.code !== 'upstream.rate-limited') throw thrown;
-      // The sources of one kind are on many hosts.
-      if (limited === undefined || (error.retryAfter ?? 0) > (limited.retryAfter ?? 0)) limited = error;
+  let broken: { readonly thrown: unknown } | undefined;
+
+  async function work(): Promise<void> {
+    for (const request of rest) {
+      if (broken !== undefined) return;
+      try {
+        await tell(request, await pollSource(request, ports));
+      } catch (thrown) {
+        const error = toRegrowError(thrown);
+        if (error.code !== 'upstream.rate-limited') broken ??= { thrown };
+        // The sources of one kind are on many hosts.
+        else if (limited === undefined || (error.retryAfter ?? 0) > (limited.retryAfter ?? 0)) limited = error;
+      }
     }
   }
+
+  await Promise.all(Array.from({ length: atOnce }, work));
+  if (broken !== undefined) throw broken.thrown;
   if (limited !== undefined) throw limited;
 }
