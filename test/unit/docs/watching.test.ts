@@ -17,9 +17,6 @@ test('every kind of source has a row, with an example that is one', () => {
   for (const { kind, example = '' } of rows) {
     const source = releaseSources.find((one) => one.kind === kind);
     const [, identifier = ''] = /^[a-z-]+:(\S+)$/.exec(example) ?? [];
-    expect([example, source?.annotated(identifier, recipe)]).toEqual([
-      example,
-      expect.stringMatching(`^${kind}:`),
-    ]);
+    expect([example, source?.annotated(identifier, recipe)]).toEqual([example, expect.stringMatching(`^${kind}:`)]);
   }
 });
