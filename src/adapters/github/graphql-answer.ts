@@ -81,6 +81,8 @@ export function readRepositories(
   return questions.map((question, index) => readRepository(question, `r${index}`, envelope));
 }
 
+const withoutReason: GraphQLError = { message: 'it is left out without a reason' };
+
 const repositorySchema = z.record(z.string(), z.unknown()).nullable();
 
 function readRepository(question: RepositoryQuestion, alias: string, { data, errors }: Envelope): RepositoryAnswer {
@@ -92,7 +94,8 @@ function readRepository(question: RepositoryQuestion, alias: string, { data, err
     // A page with a hole in it is not used: what is missing would look as if it had been taken back.
     if (wrong !== undefined) return { kind: 'failed', error: failureOf(doing, wrong) };
     if (!repository.success) return { kind: 'failed', error: invalid(doing, repository.error) };
-    if (repository.data === null) return { kind: 'failed', error: notFound(doing) };
+    // What is too much of one list takes the whole repository away. One that is not there has an error that says so.
+    if (repository.data === null) return { kind: 'failed', error: failureOf(doing, about[0] ?? withoutReason) };
     return readers[list](repository.data[list], doing);
   };
   return {
