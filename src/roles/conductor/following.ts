@@ -95,8 +95,20 @@ async function showMove(context: ConductorContext, world: World, proposal: Propo
   await sayOnce(context, `moved/${number}`, `${head} ${moved.now}`, async () => {
     const text = `${plain(describeMove(moved))}. To go on: ${problem.remedy}.`;
     await context.forge.comment(number, 'source-moved', text);
-    await reportProposal({ forge: context.forge }, head, 'failure', describeMove(moved));
   });
+  await showState(context, proposal, 'failure', describeMove(moved));
+}
+
+/** The status that merging waits for. */
+async function showState(
+  context: ConductorContext,
+  { number, head }: Proposal,
+  state: Parameters<typeof reportProposal>[2],
+  text: string,
+): Promise<void> {
+  await sayOnce(context, `judged/${number}/${head}`, `${state} ${text}`, () =>
+    reportProposal({ forge: context.forge }, head, state, text),
+  );
 }
 
 /** Why the branch is not ours to move; looked up once for each commit that it is at. */
@@ -199,7 +211,5 @@ async function showJudgement(
     green: ['success', `${count} builds passed every gate`],
   } as const;
   const [state, text] = said[judgement.state];
-  await sayOnce(context, `judged/${proposal.number}/${proposal.head}`, `${state} ${text}`, () =>
-    reportProposal({ forge: context.forge }, proposal.head, state, text),
-  );
+  await showState(context, proposal, state, text);
 }

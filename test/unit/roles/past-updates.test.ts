@@ -134,8 +134,16 @@ test('a tag that moves under an open proposal is told on it, and pinned anew onl
   expect(problem?.message).toContain(`was at ${b} and is now at ${c}`);
   const record = JSON.parse(await world.hand.run('cat-file', '-p', `refs/regrow/proposals/${before?.number}`));
   expect(JSON.stringify(record)).toContain(`is now at ${c}`);
-  const status = JSON.parse(await world.hand.run('cat-file', '-p', `refs/regrow/statuses/${before?.head}`));
-  expect(JSON.stringify(status)).toContain('failure');
+  const status = () => world.hand.run('cat-file', '-p', `refs/regrow/statuses/${before?.head}`);
+  expect(await status()).toContain('failure');
+
+  // Upstream moves it back, and away again: the status says each time what is.
+  world.release({ 'v1.0.0': a, 'v1.1.0': b });
+  expect(await follow()).toEqual([]);
+  expect(await status()).not.toContain('failure');
+  world.release({ 'v1.0.0': a, 'v1.1.0': c });
+  await follow();
+  expect(await status()).toContain('failure');
 
   // Main changes the recipe, so that the proposal would be made again.
   await world.hand.push({ 'tool.yaml': recipe('1.0.0', a, { more: '# edited\n' }) });
