@@ -99,7 +99,7 @@ function* take(story: Story, moment: Moment): Generator<BumpFate> {
   if (decision.action === 'bump' && chosen !== undefined) {
     const because = `${chosen.bump.to.version} took its place before its time had come`;
     for (const fate of fates.slice(0, index)) yield { ...fate, reason: 'cooling-down', because };
-    yield propose(story, chosen, moment);
+    yield propose(story, { ...chosen, commit: to?.commit }, moment);
     story.until = never;
     const later = bumps.slice(index + 1);
     if (later.length > 0) yield* take(story, { ...moment, from: chosen.bump.to, bumps: later });
@@ -126,7 +126,11 @@ function decideAt(story: Story, { from, bumps, at, policy }: Moment) {
 }
 
 /** Looks up the sources, and opens the pull request where one of them is new, since main's version. */
-function propose(story: Story, fate: BumpFate, { from, bumps, at }: Moment): BumpFate {
+function propose(
+  story: Story,
+  { commit, ...fate }: BumpFate & { readonly commit: string | undefined },
+  { from, bumps, at }: Moment,
+): BumpFate {
   const { bump } = fate;
   const since = bumps.slice(0, bumps.indexOf(bump) + 1);
   const changed = Math.max(...since.map((one) => one.changed));
@@ -136,6 +140,6 @@ function propose(story: Story, fate: BumpFate, { from, bumps, at }: Moment): Bum
   }
   const { version } = bump.to;
   const because = `each of the ${bump.pinned} sources of ${version} is the one that is built already`;
-  story.nothingNew = { from, version, lookedUp: [because], at: new Date(at).toISOString() };
+  story.nothingNew = { from, version, commit, lookedUp: [because], at: new Date(at).toISOString() };
   return { ...fate, reason: 'pins-nothing-new', because };
 }

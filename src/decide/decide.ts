@@ -170,7 +170,7 @@ function byTarget(
 ): Outcome {
   const { version, tag } = candidate;
   const { name, version: from } = input.recipe.package;
-  const obstacle = obstacleTo(version, input, update, holdOf(name, input.policy, annotations, input.now));
+  const obstacle = obstacleTo(candidate, input, update, holdOf(name, input.policy, annotations, input.now));
   return {
     to: {
       version,

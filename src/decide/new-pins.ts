@@ -10,6 +10,8 @@ export interface PinCount {
 export interface NothingNew {
   /** Without epoch. */
   readonly version: string;
+  /** The commit of its tag, where the source said it: a tag that names another one by now may pin something new. */
+  readonly commit?: string | undefined;
   /** The sources that were looked up, one text each: `https://github.com/o/r tag v1.2 is still COMMIT`. */
   readonly lookedUp: readonly string[];
   /** ISO 8601. */

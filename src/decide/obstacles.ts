@@ -4,10 +4,11 @@ import { describeHold, type Hold } from './holds.ts';
 import { describeNothingNew } from './new-pins.ts';
 import { hold, type Outcome } from './outcome.ts';
 import { closedByHand, describeRepeat, heldForSequence, madeBefore } from './past-updates.ts';
+import type { Candidate } from './version-rules.ts';
 
 /** What stands between a package and a version that it could go to; the first that applies. */
 export function obstacleTo(
-  version: string,
+  { version, tag }: Candidate,
   input: DecideInput,
   update: UpdateBlock,
   held: Hold | undefined,
@@ -18,7 +19,7 @@ export function obstacleTo(
       ? hold('manual', `${version} is out; the recipe says that a person makes the update`)
       : undefined) ??
     byPast(version, input) ??
-    byPins(version, input) ??
+    byPins(version, tag.commit, input) ??
     bySequence(version, input, update)
   );
 }
@@ -39,9 +40,14 @@ function byPast(version: string, input: DecideInput): Outcome | undefined {
   return hold('loop', describeRepeat(version, input.recipe.package.version, made, input.lastChange));
 }
 
-/** A person who releases the version wants it all the same. */
-function byPins(version: string, { nothingNew, released, recipe }: DecideInput): Outcome | undefined {
+/** A person who releases the version wants it all the same; a tag that was moved since is looked up again. */
+function byPins(
+  version: string,
+  commit: string | undefined,
+  { nothingNew, released, recipe }: DecideInput,
+): Outcome | undefined {
   if (nothingNew?.version !== version || released?.version === version) return undefined;
+  if (commit !== undefined && commit !== nothingNew.commit) return undefined;
   const count = nothingNew.lookedUp.length;
   const sources = count === 1 ? 'its source is' : `its ${count} sources are`;
   const because = `${version} is only another name for what ${recipe.package.version} builds: ${sources} the same`;

@@ -74,6 +74,7 @@ export async function rememberRelease(book: Book, name: string, { version, at }:
 const nothingNewSchema = z.strictObject({
   blob: z.string(),
   version: z.string(),
+  commit: z.string().optional(),
   lookedUp: z.array(z.string()),
   at: z.string(),
 });

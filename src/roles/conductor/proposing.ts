@@ -99,7 +99,8 @@ export async function makeProposal(context: ConductorContext, world: World, want
     const bare = update.to.version;
     const isWanted = releaseOf(book, name)?.version === bare;
     if (!isWanted && pinsNothingNew({ pinned: hashes.length, changed: changed.length })) {
-      await rememberNothingNew(book, file, { version: bare, lookedUp, at: clock.now().toISOString() });
+      const { commit } = update.to;
+      await rememberNothingNew(book, file, { version: bare, commit, lookedUp, at: clock.now().toISOString() });
     } else {
       await showUpdate(context, world, update);
     }

@@ -32,6 +32,16 @@ test('a version that pins nothing new is looked up once, and not proposed until 
   expect((await later.decide()).decision).toMatchObject({ action: 'bump', to: { version: '1.2.0' } });
 });
 
+test('a tag that is moved to something new after that is looked up again', async () => {
+  const { propose, decide, open } = await world.start();
+  world.release({ 'v1.0.0': a, 'v1.1.0': a });
+  await propose();
+  expect((await decide()).decision).toMatchObject({ reason: 'pins-nothing-new' });
+  world.release({ 'v1.0.0': a, 'v1.1.0': b });
+  await propose();
+  expect(await open()).toMatchObject([{ version: '1.1.0-r0' }]);
+});
+
 test('a person may have it all the same', async () => {
   const { context, propose, decide, open } = await world.start();
   world.release({ 'v1.0.0': a, 'v1.1.0': a });
