@@ -46,6 +46,8 @@ export async function createProposingWorld() {
   const mirror = mkdtempSync(join(tmpdir(), 'regrow-mirror-'));
   /** What upstream has: commits by tag. */
   let tags: Readonly<Record<string, string>> = {};
+  /** Done before upstream answers the next question for its tags. */
+  let meanwhile: (() => Promise<unknown>) | undefined;
 
   /** A conductor as it is after a start: all that it knows is in the ledger, git and the forge. */
   async function start(ledger: Ledger = createMemoryLedger(), policy: Partial<Policy> = {}) {
@@ -66,7 +68,14 @@ export async function createProposingWorld() {
       forge,
       repository,
       clock,
-      git: { lsRemote: async () => refs() },
+      git: {
+        lsRemote: async () => {
+          const work = meanwhile;
+          meanwhile = undefined;
+          await work?.();
+          return refs();
+        },
+      },
       settings: {
         targets: ['x86_64-gnu'],
         recipesPath: '.',
@@ -140,6 +149,9 @@ export async function createProposingWorld() {
     start,
     release(now: Readonly<Record<string, string>>) {
       tags = now;
+    },
+    meanwhile(work: () => Promise<unknown>) {
+      meanwhile = work;
     },
     async close() {
       await hand.close();

@@ -96,10 +96,9 @@ export async function makeProposal(context: ConductorContext, world: World, want
     const update = await prepareUpdate(context, world, wanted);
     if (update === undefined) return false;
     const { hashes, changed, lookedUp } = update.pinned;
-    const bare = update.to.version;
+    const { version: bare, commit } = update.decision.to;
     const isWanted = releaseOf(book, name)?.version === bare;
     if (!isWanted && pinsNothingNew({ pinned: hashes.length, changed: changed.length })) {
-      const { commit } = update.to;
       await rememberNothingNew(book, file, { version: bare, commit, lookedUp, at: clock.now().toISOString() });
     } else {
       await showUpdate(context, world, update);
@@ -145,34 +144,42 @@ export async function remakeProposal(
 
 /** An update that is still what was decided, with everything that it pins looked up. */
 interface Prepared {
-  readonly decision: Decision;
-  readonly to: NonNullable<Decision['to']>;
+  readonly decision: Decision & { readonly to: NonNullable<Decision['to']> };
   readonly file: RecipeFile;
   readonly pinned: PinnedVersion;
 }
 
-/** Undefined where it is not what was decided. */
+/** Undefined where it is not what was decided, or no longer is once its sources are looked up, which may take minutes. */
 async function prepareUpdate(
   context: ConductorContext,
   world: World,
   { name, version, signal }: Wanted,
 ): Promise<Prepared | undefined> {
-  const decision = context.book.get('decision', name)?.value;
+  const decision = decisionFor(context.book, name, version);
   const file = world.tree.recipes.get(name);
-  if (decision?.action !== 'bump' || decision.to === undefined || file === undefined) return undefined;
+  if (decision === undefined || file === undefined) return undefined;
   const { from, to } = decision;
-  if (`${to.version}-r${to.epoch}` !== version) return undefined;
   // Main went on since: it is decided anew.
   if (file.recipe.package.version !== from.version || file.recipe.package.epoch !== from.epoch) return undefined;
-  return { decision, to, file, pinned: await pinVersion(context, file, to.version, signal) };
+  const pinned = await pinVersion(context, file, to.version, signal);
+  return decisionFor(context.book, name, version) === undefined ? undefined : { decision, file, pinned };
+}
+
+/** The decision to go to just this version, with epoch. */
+function decisionFor(book: Book, name: string, version: string): Prepared['decision'] | undefined {
+  const decision = book.get('decision', name)?.value;
+  const to = decision?.action === 'bump' ? decision.to : undefined;
+  if (decision === undefined || to === undefined || `${to.version}-r${to.epoch}` !== version) return undefined;
+  return { ...decision, to };
 }
 
 function showUpdate(
   { forge, repository }: ConductorContext,
   world: World,
-  { decision, to, file, pinned }: Prepared,
+  { decision, file, pinned }: Prepared,
   afresh = false,
 ): Promise<Proposal> {
+  const { to } = decision;
   const version = `${to.version}-r${to.epoch}`;
   const change: Change = {
     package: decision.package,

@@ -100,6 +100,18 @@ test('nor does one of what a person made on main meanwhile', async () => {
   expect(await open()).toEqual([]);
 });
 
+test('nor one of a version that another took the place of while its sources were looked up', async () => {
+  const { decide, propose, proposeLate, open } = await world.start();
+  world.release({ 'v1.0.0': a, 'v1.1.0': b });
+  await decide();
+  world.meanwhile(async () => {
+    world.release({ 'v1.0.0': a, 'v1.1.0': b, 'v1.2.0': c });
+    await propose();
+  });
+  expect(await proposeLate('1.1.0-r0')).toBe(false);
+  expect(await open()).toMatchObject([{ version: '1.2.0-r0' }]);
+});
+
 test('main as it was before a merge is not main that went back', async () => {
   const { propose, decide, open, events } = await world.start();
   world.release({ 'v1.0.0': a, 'v1.1.0': b });
