@@ -58,9 +58,10 @@ export async function pollSources(
   };
 }
 
-/** Places of one kind that are asked at the same time: most are on hosts of their own, and each host has its own pace. */
+/** Hosts that are asked at the same time about places of one kind. */
 const atOnce = 4;
 
+/** One place of a host after the other, so that a host that does not answer keeps back its own places and no other's. */
 async function pollKind(
   source: ReleaseSource | undefined,
   requests: readonly PollRequest[],
@@ -68,25 +69,38 @@ async function pollKind(
   tell: TellAnswer,
 ): Promise<void> {
   if (source?.pollMany !== undefined) return source.pollMany(requests, ports, tell);
-  const rest = requests.values();
+  const hosts = byHost(requests).values();
   let limited: RegrowError | undefined;
   let broken: { readonly thrown: unknown } | undefined;
 
-  async function work(): Promise<void> {
-    for (const request of rest) {
-      if (broken !== undefined) return;
-      try {
-        await tell(request, await pollSource(request, ports));
-      } catch (thrown) {
-        const error = toRegrowError(thrown);
-        if (error.code !== 'upstream.rate-limited') broken ??= { thrown };
-        // The sources of one kind are on many hosts.
-        else if (limited === undefined || (error.retryAfter ?? 0) > (limited.retryAfter ?? 0)) limited = error;
-      }
+  async function ask(request: PollRequest): Promise<void> {
+    try {
+      await tell(request, await pollSource(request, ports));
+    } catch (thrown) {
+      const error = toRegrowError(thrown);
+      if (error.code !== 'upstream.rate-limited') broken ??= { thrown };
+      // The sources of one kind are on many hosts.
+      else if (limited === undefined || (error.retryAfter ?? 0) > (limited.retryAfter ?? 0)) limited = error;
     }
+  }
+
+  async function work(): Promise<void> {
+    for (const ofHost of hosts) for (const request of ofHost) if (broken === undefined) await ask(request);
   }
 
   await Promise.all(Array.from({ length: atOnce }, work));
   if (broken !== undefined) throw broken.thrown;
   if (limited !== undefined) throw limited;
+}
+
+/** By the host that their keys name. Those that name none are of one host, that of their kind. */
+function byHost(requests: readonly PollRequest[]): readonly (readonly PollRequest[])[] {
+  const hosts = new Map<string, PollRequest[]>();
+  for (const request of requests) {
+    const [, host = ''] = /^[\w-]+:(?:\w+:\/\/)?((?:[\w-]+\.)+[\w-]+)(?::\d+)?\//.exec(request.source) ?? [];
+    const ofHost = hosts.get(host) ?? [];
+    hosts.set(host, ofHost);
+    ofHost.push(request);
+  }
+  return [...hosts.values()];
 }

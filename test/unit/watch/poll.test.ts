@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { RegrowError } from '../../../src/errors.ts';
 import { pollSources } from '../../../src/watch/poll.ts';
 import type { PollAnswer } from '../../../src/watch/source.ts';
@@ -36,6 +36,33 @@ describe('many sources', () => {
       'no:such': 'failed',
     });
     expect(unasked).toEqual({ sources: ['oci:busy.example.org/a', 'oci:busy.example.org/b'], retryAfter: 90 });
+  });
+
+  it('are not kept back by a host that takes its time; of that host one is asked after the other', async () => {
+    const asked: string[] = [];
+    const waiting: (() => void)[] = [];
+    const ports = watchPorts({
+      http: async ({ url }) => {
+        asked.push(new URL(url).host + new URL(url).pathname.replace('/tags/list', ''));
+        if (url.startsWith('https://slow.')) await new Promise<void>((resolve) => waiting.push(resolve));
+        return httpAnswer('{"tags":["1.0"]}');
+      },
+    });
+    const names = ['slow.example.org/a', 'slow.example.org/b', 'quay.io/c', 'quay.io/d', 'ghcr.io/e'];
+    const told: string[] = [];
+    const polling = pollSources(
+      names.map((name) => ({ source: `oci:${name}` })),
+      ports,
+      async ({ source }) => void told.push(source),
+    );
+    await vi.waitUntil(() => told.length === 3);
+    expect(told.toSorted()).toEqual(['oci:ghcr.io/e', 'oci:quay.io/c', 'oci:quay.io/d']);
+    expect(asked.filter((place) => place.startsWith('slow.'))).toEqual(['slow.example.org/v2/a']);
+    waiting.shift()?.();
+    await vi.waitUntil(() => waiting.length === 1);
+    waiting.shift()?.();
+    expect(await polling).toEqual({ sources: [] });
+    expect(told.slice(3)).toEqual(['oci:slow.example.org/a', 'oci:slow.example.org/b']);
   });
 
   it('end when the poll is stopped, or what is told cannot be kept', async () => {
