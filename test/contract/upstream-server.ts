@@ -70,8 +70,3 @@ export async function startUpstreamServer(): Promise<UpstreamServer> {
     },
   };
 }
-
-/** Text as the content of an element of XML or HTML. */
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
