@@ -14,6 +14,7 @@ import {
 } from './git-command.ts';
 import { guardedGit } from './git-guard.ts';
 import { parseBatch, parseTree } from './git-objects.ts';
+import { createDispatcher } from './network/dispatcher.ts';
 import { createNetworkGuard, hostsOf } from './network/guard.ts';
 
 /** Bytes: some hundred thousand branches and tags. */
@@ -32,7 +33,8 @@ export function createGit(options: UpstreamGitOptions): Git {
   const command = createGitCommand(options);
   // Mirrors may be private: the operator named them.
   const guard = createNetworkGuard([...allowPrivate, ...hostsOf(rewrite.map(({ to }) => to))]);
-  const gitFor = (repository: string): Promise<GitCommand> => guardedGit(command, repository, guard, rewrite);
+  const network = { guard, dispatcher: createDispatcher(guard), rewrite };
+  const gitFor = (repository: string): Promise<GitCommand> => guardedGit(command, repository, network);
   return {
     lsRemote: async (repository, signal) => listRefs(await gitFor(repository), repository, [], signal),
     checkout: async (request) => checkout(await gitFor(request.repository), request),

@@ -10,6 +10,7 @@ import { createGit, parseRefs } from '../../../src/adapters/git.ts';
 import { createGitCommand } from '../../../src/adapters/git-command.ts';
 import { guardedGit } from '../../../src/adapters/git-guard.ts';
 import { parseBatch } from '../../../src/adapters/git-objects.ts';
+import { createDispatcher } from '../../../src/adapters/network/dispatcher.ts';
 import { createNetworkGuard } from '../../../src/adapters/network/guard.ts';
 import { createRecipeRepository } from '../../../src/adapters/recipe-repository.ts';
 
@@ -166,6 +167,44 @@ describe('the network of git', () => {
     expect(existsSync(into)).toBe(false);
   });
 
+  test('a redirect is followed where it may go: to the repository at its new address, to no private one and to no page', async () => {
+    execFileSync('git', ['-C', upstream, 'update-server-info']);
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      const url = new URL(request.url ?? '/', 'http://x');
+      asked.push(url.pathname);
+      const to = { old: '/new/.git', inward: 'http://169.254.169.254/x', page: '/about' }[
+        url.pathname.split('/')[1] ?? ''
+      ];
+      if (to === '/about') return response.writeHead(302, { location: to }).end();
+      if (to !== undefined) return response.writeHead(301, { location: request.url?.replace(/^\/\w+/, to) }).end();
+      const path = join(upstream, url.pathname.replace('/new/', ''));
+      return url.pathname.startsWith('/new/') && existsSync(path)
+        ? response.end(readFileSync(path))
+        : response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    try {
+      const base = `http://127.0.0.1:${port}`;
+      const adapter = createGit({ exec, allowPrivate: ['127.0.0.1'] });
+      const refs = await adapter.lsRemote(`${base}/old`);
+      expect(refs.map(({ name }) => name)).toContain('refs/tags/v2');
+      await expect(adapter.lsRemote(`${base}/inward`)).rejects.toMatchObject({ code: 'upstream.address-refused' });
+      const into = join(directory, 'redirected');
+      await expect(adapter.checkout({ repository: `${base}/inward`, into, tag: 'v2' })).rejects.toMatchObject({
+        code: 'upstream.address-refused',
+      });
+      await expect(adapter.lsRemote(`${base}/page`)).rejects.toMatchObject({ code: 'upstream.redirect-refused' });
+      expect(asked).toContain('/new/.git/info/refs');
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   test('git connects to the address that was checked, whatever the name is at when git asks', async () => {
     const asked: (string | undefined)[] = [];
     const server = createServer((request, response) => {
@@ -179,7 +218,8 @@ describe('the network of git', () => {
     try {
       const guard = createNetworkGuard(['127.0.0.0/8'], async () => [{ address: '127.0.0.1', family: 4 }]);
       const repository = `http://nowhere.example:${port}/x`;
-      const command = await guardedGit(createGitCommand({ exec }), repository, guard, []);
+      const network = { guard, dispatcher: createDispatcher(guard), rewrite: [] };
+      const command = await guardedGit(createGitCommand({ exec }), repository, network);
       expect((await command(['ls-remote', '--', repository])).exitCode).not.toBe(0);
       expect(asked).toEqual([`nowhere.example:${port}`]);
     } finally {
