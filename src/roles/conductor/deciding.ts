@@ -1,6 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import { type DecideInput, decide } from '../../decide/decide.ts';
 import { describeMove } from '../../decide/moved-tag.ts';
-import type { Past } from '../../decide/past-updates.ts';
+import type { Past, RecipeChange } from '../../decide/past-updates.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import { RegrowError } from '../../errors.ts';
 import type { Decision } from '../../model/decision.ts';
@@ -14,12 +15,16 @@ import type { World } from './world.ts';
 
 /** Milliseconds after which a decision is made anew even when nothing that it stands on changed. */
 const reviewAfter = 3600_000;
+/** Decisions that are made before others have a turn: thousands take seconds, and a lease must be renewed meanwhile. */
+const batch = 50;
 
 /** What a decision was made from: the same things again give the same decision. */
 interface Made {
   readonly from: readonly unknown[];
   readonly at: number;
   readonly decision: Decision;
+  /** Of the recipe in `from`, where it was looked up: git reads all of a history for it. */
+  readonly lastChange?: RecipeChange | undefined;
 }
 
 export type Decide = (world: World, advisories: AdvisoryIndex) => Promise<readonly Decision[]>;
@@ -32,7 +37,7 @@ export function createDecider(context: ConductorContext): Decide {
   const { book, settings, clock } = context;
   const made = new Map<string, Made>();
 
-  async function decideOne(file: RecipeFile, world: World, past: Past, advisories: AdvisoryIndex): Promise<Decision> {
+  async function decideOne(file: RecipeFile, world: World, past: Past, advisories: AdvisoryIndex): Promise<Made> {
     const { recipe } = file;
     const { name, version } = recipe.package;
     const source = chooseSource(recipe);
@@ -44,7 +49,7 @@ export function createDecider(context: ConductorContext): Decide {
     const known = made.get(name);
     // What waits for a time is looked at again each round; so is everything once in a while.
     const isFresh = known?.decision.until === undefined && now.getTime() - (known?.at ?? 0) < reviewAfter;
-    if (known !== undefined && isFresh && known.from.every((one, i) => one === from[i])) return known.decision;
+    if (known !== undefined && isFresh && known.from.every((one, i) => one === from[i])) return known;
     const input: DecideInput = {
       recipe,
       source,
@@ -58,41 +63,48 @@ export function createDecider(context: ConductorContext): Decide {
       now,
     };
     const first = decide(input);
+    const when = { from, at: now.getTime() };
+    if (first.reason !== 'loop') return { ...when, decision: first };
     // Who went back is looked up where somebody did.
-    const decision =
-      first.reason === 'loop'
-        ? decide({ ...input, lastChange: await context.repository.lastChange(world.tree.commit, file.path) })
-        : first;
-    made.set(name, { from, at: now.getTime(), decision });
-    return decision;
+    const lastChange =
+      (known?.from[0] === file ? known.lastChange : undefined) ??
+      (await context.repository.lastChange(world.tree.commit, file.path));
+    return { ...when, decision: decide({ ...input, lastChange }), lastChange };
+  }
+
+  /** Undefined where the recipe keeps it from being decided, which becomes a problem of it alone. */
+  async function tryOne(file: RecipeFile, world: World, past: Past, advisories: AdvisoryIndex) {
+    try {
+      return await decideOne(file, world, withoutUnseenMerges(past, world, clock.now()), advisories);
+    } catch (thrown) {
+      if (!(thrown instanceof RegrowError)) throw thrown;
+      const { name } = file.recipe.package;
+      world.problems.set(`recipe/${name}`, { ...recipeProblem(file.path, thrown), name });
+      return undefined;
+    }
   }
 
   return async (world, advisories) => {
     const pastOf = pastsOf(book, world);
     const decisions: Decision[] = [];
+    let anew = 0;
     for (const [name, file] of world.tree.recipes) {
-      try {
-        const before = made.get(name)?.decision;
-        const decision = await decideOne(
-          file,
-          world,
-          withoutUnseenMerges(pastOf(name), world, clock.now()),
-          advisories,
-        );
-        decisions.push(decision);
-        if (decision.movedTag !== undefined) {
-          const { movedTag, from } = decision;
-          const message = `${from.version}: ${describeMove(movedTag)}`;
-          world.problems.set(`source/${name}`, movedProblem({ area: 'source', name, message, file: file.path }));
-        }
-        if (decision === before) continue;
-        const known = book.get('decision', name)?.value;
-        await tell(context, decision, known);
-        await book.put('decision', name, decision, name);
-      } catch (thrown) {
-        if (!(thrown instanceof RegrowError)) throw thrown;
-        world.problems.set(`recipe/${name}`, { ...recipeProblem(file.path, thrown), name });
+      const one = await tryOne(file, world, pastOf(name), advisories);
+      if (one === undefined) continue;
+      const { decision } = one;
+      decisions.push(decision);
+      if (decision.movedTag !== undefined) {
+        const { movedTag, from } = decision;
+        const message = `${from.version}: ${describeMove(movedTag)}`;
+        world.problems.set(`source/${name}`, movedProblem({ area: 'source', name, message, file: file.path }));
       }
+      if (one === made.get(name)) continue;
+      await tell(context, decision, book.get('decision', name)?.value);
+      await book.put('decision', name, decision, name);
+      // Known once it is written down: where the disk is full, the next round writes it.
+      made.set(name, one);
+      anew += 1;
+      if (anew % batch === 0) await setImmediate();
     }
     await forgetGone(context, world, made);
     return decisions;
