@@ -70,3 +70,8 @@ export async function startUpstreamServer(): Promise<UpstreamServer> {
     },
   };
 }
+
+/** Text as the content of an element of XML or HTML. */
+export function escapeXml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
