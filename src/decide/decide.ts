@@ -1,4 +1,4 @@
-import { compareApkVersions } from '../model/apk-version.ts';
+import { compareApkVersions, withoutEpoch } from '../model/apk-version.ts';
 import type { Decision, Evidence } from '../model/decision.ts';
 import type { Finding } from '../model/finding.ts';
 import type { ReleaseObservation, SourceChoice, WatchFailure } from '../model/observation.ts';
@@ -21,7 +21,7 @@ import { describeMove, movedTag, moveEvidence, type PinnedTag, pinnedTags } from
 import type { NothingNew } from './new-pins.ts';
 import { obstacleTo } from './obstacles.ts';
 import { current, hold, ignore, type Outcome } from './outcome.ts';
-import type { Past, RecipeChange } from './past-updates.ts';
+import { heldForSequence, type Past, type RecipeChange } from './past-updates.ts';
 import { readingOf } from './reading.ts';
 import { type Choice, chooseTarget, limitsOf } from './target-choice.ts';
 import { type Candidates, candidatesOf } from './version-rules.ts';
@@ -103,6 +103,8 @@ function outcomeOf(input: DecideInput): Outcome {
   return { ...settled, evidence: [...evidence, failureEvidence(failing)] };
 }
 
+type Target = Extract<Choice, { kind: 'target' }>;
+
 /** What is known of a package whose source has answered. */
 interface Case {
   readonly input: DecideInput;
@@ -141,10 +143,21 @@ function byVersions(one: Case): Outcome {
     const because = `the newest release${within} is ${newest.version}, older than ${version}; versions never go back by themselves`;
     return { ...hold('downgrade', because), evidence: left };
   }
+  const newer = newerOf(found, version);
   const limits = limitsOf(name, source.key, input.policy, annotations);
-  const choice = chooseTarget(newerOf(found, version), limits, input.now, (target) => fixesOf(input, target));
+  const choice = goingOn(one, newer) ?? chooseTarget(newer, limits, input.now, (target) => fixesOf(input, target));
   const outcome = choice.kind === 'target' ? byTarget(one, choice) : waiting(choice);
   return { ...outcome, evidence: [...(outcome.evidence ?? []), ...left] };
+}
+
+/** Where a recipe takes one update after the other, the one that is proposed: it is what goes on, not what came after it. */
+function goingOn({ input, update }: Case, newer: Candidates['usable']): Target | undefined {
+  const [newest] = newer;
+  const open = newest === undefined ? undefined : heldForSequence(newest.version, update, input.proposals);
+  const candidate = newer.find(({ version }) => open !== undefined && version === withoutEpoch(open.version));
+  if (newest === undefined || open === undefined || candidate === undefined) return undefined;
+  const note = `${newest.version} is newer and waits until ${open.url} is merged or closed: the recipe asks for one update after the other`;
+  return { kind: 'target', candidate, fixes: fixesOf(input, candidate.version), notes: [note] };
 }
 
 /** They are sorted, newest first. */
@@ -153,7 +166,7 @@ function newerOf(found: Candidates, version: string): Candidates['usable'] {
   return end === -1 ? found.usable : found.usable.slice(0, end);
 }
 
-function waiting(choice: Exclude<Choice, { kind: 'target' }>): Outcome {
+function waiting(choice: Exclude<Choice, Target>): Outcome {
   const { version } = choice.newest;
   if (choice.kind === 'pinned') {
     return hold('pinned', `${version} is out, but ${choice.pin.by} keeps it on ${choice.pin.version}`);
@@ -164,10 +177,7 @@ function waiting(choice: Exclude<Choice, { kind: 'target' }>): Outcome {
 }
 
 /** There is a version to go to, if nothing stands in the way. */
-function byTarget(
-  { input, update, observation, annotations }: Case,
-  { candidate, fixes, notes }: Extract<Choice, { kind: 'target' }>,
-): Outcome {
+function byTarget({ input, update, observation, annotations }: Case, { candidate, fixes, notes }: Target): Outcome {
   const { version, tag } = candidate;
   const { name, version: from } = input.recipe.package;
   const obstacle = obstacleTo(candidate, input, update, holdOf(name, input.policy, annotations, input.now));

@@ -108,7 +108,7 @@ describe('decide', () => {
       /ada closed/,
     ],
     [
-      'waits for the one before',
+      'waits for the one before, which upstream has no more',
       {
         recipe: recipe('enabled: true\nrequire-sequential: true'),
         observation: observation(tag('1.8.3')),
@@ -281,6 +281,18 @@ describe('decide', () => {
       expect(run({ proposals: [closed], observation: observation(tag('1.8.3'), tag('1.8.2')) }).to?.version).toBe(
         '1.8.3',
       );
+    });
+
+    it('goes on with the open one where one update comes after the other, and says what waits for it', () => {
+      const sequential = recipe('enabled: true\nrequire-sequential: true');
+      const found = observation(tag('1.8.3'), tag('1.8.2'));
+      const decision = run({ recipe: sequential, observation: found, proposals: [proposal('1.8.2', {})] });
+      expect(decision).toMatchObject({ action: 'bump', to: { version: '1.8.2', tag: 'jq-1.8.2' } });
+      expect(decision.evidence.map(({ fact }) => fact)).toContain(
+        '1.8.3 is newer and waits until https://github.com/box/os/pull/7 is merged or closed: the recipe asks for one update after the other',
+      );
+      const closed = proposal('1.8.2', { state: 'closed', closedAt: '2026-11-02T00:00:00Z', closedBy: 'ada' });
+      expect(run({ recipe: sequential, observation: found, proposals: [closed] }).to?.version).toBe('1.8.3');
     });
 
     it('does not wait for an open one of the same version', () => {

@@ -112,6 +112,21 @@ test('nor one of a version that another took the place of while its sources were
   expect(await open()).toMatchObject([{ version: '1.2.0-r0' }]);
 });
 
+test('where one update comes after the other, the open one is made again when main changes its recipe', async () => {
+  const update = '  require-sequential: true\n';
+  await world.hand.push({ 'tool.yaml': recipe('1.0.0', a, { update }) });
+  const { propose, follow, open } = await world.start();
+  world.release({ 'v1.0.0': a, 'v1.1.0': b });
+  await propose();
+  const [before] = await open();
+  world.release({ 'v1.0.0': a, 'v1.1.0': b, 'v1.2.0': c });
+  await world.hand.push({ 'tool.yaml': recipe('1.0.0', a, { update, more: '# edited\n' }) });
+  expect(await follow()).toEqual([]);
+  const [after] = await open();
+  expect(after).toMatchObject({ number: before?.number, version: '1.1.0-r0' });
+  expect(await world.hand.read('tool.yaml', after?.head ?? '')).toContain('# edited');
+});
+
 test('main as it was before a merge is not main that went back', async () => {
   const { propose, decide, open, events } = await world.start();
   world.release({ 'v1.0.0': a, 'v1.1.0': b });
