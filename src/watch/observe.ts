@@ -86,6 +86,12 @@ export function publishedAt(date: unknown): { publishedAt?: string } {
   return Number.isNaN(time) ? {} : { publishedAt: new Date(time).toISOString() };
 }
 
+/** The commit of a tag, and its object where that is another: some recipes pin the object of an annotated tag. */
+export function peeled(commit: string | undefined, object: string | undefined): Pick<UpstreamTag, 'commit' | 'object'> {
+  if (commit === undefined) return {};
+  return { commit, ...(object === undefined || object === '' || object === commit ? {} : { object }) };
+}
+
 /** What stands behind the `KIND:` of a key. */
 export function identifierOf(source: string): string {
   return source.slice(source.indexOf(':') + 1);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listOf, readJson } from '../document.ts';
-import { identifierOf, publishedAt } from '../observe.ts';
+import { identifierOf, peeled, publishedAt } from '../observe.ts';
 import { pollPages } from '../pages.ts';
 import type { ReleaseSource } from '../source.ts';
 
@@ -10,6 +10,8 @@ const addressForm = /^https:\/\/((?:codeberg\.org|gitea\.com)\/[^/]+\/[^/]+)\/(?
 
 const tagSchema = z.object({
   name: z.string(),
+  /** Of an annotated tag its own object, of others their commit. */
+  id: z.string().optional().catch(undefined),
   commit: z.object({ sha: z.string(), created: z.unknown().optional() }).nullish(),
 });
 
@@ -32,11 +34,11 @@ export const giteaSource: ReleaseSource = {
     // 50 is what a page may have where an operator says nothing else.
     const url = `https://${host}/api/v1/repos/${owner}/${name}/tags?limit=50`;
     return pollPages(request, ports, { url, accept: 'application/json', most: 40 }, (page) =>
-      readJson(page, listOf(tagSchema)).map(({ name: tag, commit }) => ({
+      readJson(page, listOf(tagSchema)).map(({ name: tag, id, commit }) => ({
         tag,
         prerelease: false,
         ...publishedAt(commit?.created),
-        ...(commit === null || commit === undefined ? {} : { commit: commit.sha }),
+        ...peeled(commit?.sha, id),
       })),
     );
   },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listOf, readJson } from '../document.ts';
-import { identifierOf, publishedAt } from '../observe.ts';
+import { identifierOf, peeled, publishedAt } from '../observe.ts';
 import { pollPages } from '../pages.ts';
 import type { ReleaseSource } from '../source.ts';
 
@@ -11,6 +11,8 @@ const addressForm = /^https:\/\/([^/]+)\/([^${}?#]+?)\/-\/(?:archive|releases)\/
 
 const tagSchema = z.object({
   name: z.string(),
+  /** Of an annotated tag its own object, of others their commit. */
+  target: z.string().optional().catch(undefined),
   created_at: z.unknown().optional(),
   commit: z.object({ id: z.string(), created_at: z.unknown().optional() }).nullish(),
 });
@@ -34,12 +36,12 @@ export const gitlabSource: ReleaseSource = {
     const project = encodeURIComponent(path.join('/'));
     const url = `https://${host}/api/v4/projects/${project}/repository/tags?order_by=updated&sort=desc&per_page=100`;
     return pollPages(request, ports, { url, accept: 'application/json', most: 20 }, (page) =>
-      readJson(page, listOf(tagSchema)).map(({ name, created_at: date, commit }) => ({
+      readJson(page, listOf(tagSchema)).map(({ name, target, created_at: date, commit }) => ({
         tag: name,
         prerelease: false,
         // When an annotated tag was made; of others there is only their commit's date.
         ...publishedAt(date ?? commit?.created_at),
-        ...(commit === null || commit === undefined ? {} : { commit: commit.id }),
+        ...peeled(commit?.id, target),
       })),
     );
   },

@@ -27,7 +27,13 @@ export const description: SourceDescription = {
     },
   },
   expected: [
-    { tag: '1.19.0', prerelease: false, commit: 'ab'.repeat(20), publishedAt: '2024-10-26T07:32:03.000Z' },
+    {
+      tag: '1.19.0',
+      prerelease: false,
+      commit: 'ab'.repeat(20),
+      object: '12'.repeat(20),
+      publishedAt: '2024-10-26T07:32:03.000Z',
+    },
     { tag: '1.18.1', prerelease: false, commit: 'cd'.repeat(20), publishedAt: '2024-08-14T10:00:00.000Z' },
   ],
   listing: (versions) => ({
