@@ -2,24 +2,33 @@ import { type Matcher, RE2JS } from 're2js';
 import { type ErrorWhere, RegrowError } from '../errors.ts';
 
 /**
+ * Most instructions of a compiled pattern. Time is linear in the input, but each of its characters may cost as much as all of them;
+ * the largest of the 2,204 patterns of a real distribution has 44.
+ */
+const mostInstructions = 150;
+
+/**
  * A regular expression of a recipe: Go's, which are RE2. JavaScript's own engine reads some of them differently (`(?i)`), and
- * can be stalled by one; this one takes time linear in the input. Throws recipe.pattern-invalid.
+ * can be stalled by one; this one takes time linear in the input. Throws recipe.pattern-invalid, also for one that is too large.
  */
 export function compileGoPattern(source: string, where: ErrorWhere = {}): RE2JS {
-  try {
-    return RE2JS.compile(source);
-  } catch (cause) {
+  const invalid = (what: string, remedy: string, cause?: unknown): RegrowError => {
     const place = [where.package, where.field].filter((part) => part !== undefined).join(': ');
-    throw new RegrowError(
-      'recipe.pattern-invalid',
-      `${place === '' ? '' : `${place}: `}${JSON.stringify(source)} is not an RE2 pattern`,
-      {
-        ...where,
-        remedy: 'write the pattern in RE2 syntax; it has no look-around and no back-references',
-        cause,
-      },
+    const message = `${place === '' ? '' : `${place}: `}${JSON.stringify(source)} ${what}`;
+    return new RegrowError('recipe.pattern-invalid', message, { ...where, remedy, cause });
+  };
+  let pattern: RE2JS;
+  try {
+    pattern = RE2JS.compile(source);
+  } catch (cause) {
+    throw invalid(
+      'is not an RE2 pattern',
+      'write the pattern in RE2 syntax; it has no look-around and no back-references',
+      cause,
     );
   }
+  if (pattern.programSize() <= mostInstructions) return pattern;
+  throw invalid('is too large a pattern', 'write `+` or `*` instead of a high count such as {1,500}');
 }
 
 /**

@@ -27,6 +27,8 @@ describe('a page with a pattern', () => {
     [{ source, pattern: '(?<=x)([0-9]+)' }, 'recipe.pattern-invalid'],
     [{ source, pattern: 'no group' }, 'recipe.pattern-invalid'],
     [{ source, pattern: '(?:no group)' }, 'recipe.pattern-invalid'],
+    // Each character of a page would cost a thousand steps.
+    [{ source, pattern: '((?:\\w+\\.?){0,300}[xyz])' }, 'recipe.pattern-invalid'],
     [{ source }, 'recipe.annotation-invalid'],
     [{ source: 'page:file:///etc/passwd', pattern: '(.*)' }, 'recipe.annotation-invalid'],
     [{ source: 'sourceforge:libpng', pattern: '(' }, 'recipe.pattern-invalid'],
