@@ -58,3 +58,10 @@ export const decisionSchema = z.strictObject({
 
 export type Evidence = z.infer<typeof evidenceSchema>;
 export type Decision = z.infer<typeof decisionSchema>;
+
+const personsHolds: ReadonlySet<Decision['reason']> = new Set(['updates-disabled', 'manual', 'pinned', 'held']);
+
+/** Whether a person's word keeps a package from being updated: then an open proposal merges by a person's hand alone. */
+export function isPersonsHold({ reason }: Pick<Decision, 'reason'>): boolean {
+  return personsHolds.has(reason);
+}

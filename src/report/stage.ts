@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import { splitEpoch } from '../model/apk-version.ts';
 import type { BuildAttempt } from '../model/build.ts';
-import type { Decision } from '../model/decision.ts';
+import { type Decision, isPersonsHold } from '../model/decision.ts';
 import type { Blocker, BlockerKind } from '../model/explanation.ts';
 import type { Problem, Purpose, Wait } from '../model/plan.ts';
 import type { Proposal } from '../model/proposal.ts';
@@ -166,6 +166,12 @@ function findInProposal(facts: PackageFacts, proposal: Proposal, settings: Repor
       ...details,
       since: proposal.openedAt,
     });
+  }
+  const decision = facts.package === proposal.package ? facts.decision?.value : undefined;
+  if (decision !== undefined && isPersonsHold(decision)) {
+    const { reason, because, until } = decision;
+    const text = `pull request #${proposal.number} is green and merges by a person's hand alone: ${because}`;
+    return blocker(reasonKind(reason), text, { ...details, ...(until === undefined ? {} : { until }) });
   }
   const waits = settings.mergeGreen ? 'is green and about to merge' : 'is green and waits for someone to merge it';
   return blocker('waiting-for-merge', `pull request #${proposal.number} ${waits}`, {

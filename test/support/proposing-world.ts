@@ -124,14 +124,14 @@ export async function createProposingWorld() {
       return makeProposal(context, await look(), wanted);
     }
 
-    /** Follows open proposals whose builds are all there; gives what became a problem. */
-    async function follow(): Promise<readonly Problem[]> {
+    /** Follows open proposals; gives what became a problem. Once nothing is still to be built, they are green. */
+    async function follow({ isBuilt = false } = {}): Promise<readonly Problem[]> {
       const { world } = await decide();
       const plans = new Map<Purpose, PurposePlan>();
       for (const { number } of world.proposals) {
-        // Something is still to be built, so that nothing merges.
         const wait = { package: 'tool', target: 'x86_64-gnu', because: 'soon', reason: 'dependency-pending' } as const;
-        plans.set(number, { purpose: number, builds: [], waits: [{ ...wait, version: '1', purpose: number, on: [] }] });
+        const waits = isBuilt ? [] : [{ ...wait, version: '1', purpose: number, on: [] }];
+        plans.set(number, { purpose: number, builds: [], waits });
       }
       await followProposals(context, world, plans, indexAdvisories([]));
       const problems = new Map([...world.problems].map(([key, value]) => [key, { value, about: value.name }]));

@@ -2,6 +2,7 @@ import { describeMove, type MovedTag } from '../../decide/moved-tag.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import type { RegrowError } from '../../errors.ts';
 import { compareApkVersions } from '../../model/apk-version.ts';
+import { isPersonsHold } from '../../model/decision.ts';
 import type { Purpose, Wait } from '../../model/plan.ts';
 import type { Proposal } from '../../model/proposal.ts';
 import type { PlannedBuild } from '../../plan/build-plan.ts';
@@ -21,8 +22,8 @@ import { sayOnce } from './saying.ts';
 import type { World } from './world.ts';
 
 /**
- * Brings every open proposal on: shows its builds, lets dependents follow a lost shared object, merges it when it is green,
- * closes it when main has what it proposes. Says whether git or the forge changed. One that fails is a problem of its own.
+ * Brings every open proposal on: shows its builds, lets dependents follow a lost shared object, merges it when it is green and
+ * nobody holds the package, closes it when main has what it proposes. Says whether git or the forge changed. One that fails is a problem of its own.
  */
 export async function followProposals(
   context: ConductorContext,
@@ -69,9 +70,8 @@ async function followProposal(
   }
   // Main changed a recipe that it changes: it would not merge, or merge into something that nobody built.
   const paths = proposal.changes.map((change) => change.path);
-  if (theirs === undefined && (await world.reader.differs(proposal.base, world.tree.commit, paths))) {
-    if (await remake(context, world, proposal)) return true;
-  }
+  const isBehind = await world.reader.differs(proposal.base, world.tree.commit, paths);
+  if (theirs === undefined && isBehind && (await remake(context, world, proposal))) return true;
   await showBuilds(context, proposal, plan);
   if (theirs === undefined && isBuilt(plan) && (await extend(context, world, proposal, plan))) return true;
   const versions = new Map(proposal.changes.map((change) => [change.package, change.to]));
@@ -80,6 +80,7 @@ async function followProposal(
   await showJudgement(context, proposal, plan, judgement);
   // What someone else put on the branch is built and judged like ours, and merged by people alone.
   if (judgement.state !== 'green' || !context.settings.mergeGreen || theirs !== undefined) return false;
+  if (isBehind || isHeld(context, proposal)) return false;
   return unlessRefused(context, world, proposal, 'merge', async () => {
     await context.forge.merge(proposal.number, proposal.head);
     return true;
@@ -126,6 +127,12 @@ async function someoneElses(
     await book.put('cursor', key, { cursor: known });
   }
   return known.endsWith(' ours') ? undefined : notOurs(branch, head);
+}
+
+/** Whether a person wants the package to stay where it is, since it was proposed. */
+function isHeld({ book }: ConductorContext, proposal: Proposal): boolean {
+  const decision = book.get('decision', proposal.package)?.value;
+  return decision !== undefined && isPersonsHold(decision);
 }
 
 /** Whether main went past the proposal: each of its recipes is there at this version or a newer one. */

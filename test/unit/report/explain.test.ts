@@ -286,6 +286,20 @@ describe('an open pull request', () => {
     expect(byHand.actions).toEqual(['review and merge http://127.0.0.1:1/acme/os/pull/7']);
   });
 
+  test('green, and a person holds the package', async () => {
+    const world = await proposed();
+    const attempt = finished(build('zlib', '1.1-r0', { purpose: 7 }));
+    await putBuild(world, attempt);
+    await putVerdict(world, attempt);
+    const held = decision('zlib', { action: 'hold', reason: 'held', because: 'the configuration holds its updates' });
+    await world.ledger.put('decision', 'zlib', held, before(1), 'zlib');
+    const { state, answer } = await ask(world);
+    expect(state).toBe('held');
+    expect(answer).toContain(
+      "pull request #7 is green and merges by a person's hand alone: the configuration holds its updates",
+    );
+  });
+
   test('a package that only follows a soname change is explained by that pull request', async () => {
     const world = await decided(decision('hello'));
     const changes = [

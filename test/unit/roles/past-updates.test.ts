@@ -211,8 +211,25 @@ test('a source that moved between two looks of regrow itself is not pinned anew 
       return asked === 1 ? b : c;
     },
   });
-  const [problem] = await follow();
+  // Green or not, it does not merge either.
+  const [problem] = await follow({ isBuilt: true });
   expect(problem).toMatchObject({ code: 'source.moved' });
   expect(problem?.message).toContain(`was ${b} when it was proposed and is ${c} now`);
   expect((await open())[0]?.head).toBe(before?.head);
+});
+
+test('a green proposal merges by itself, unless a person holds the package meanwhile', async () => {
+  const hold = [{ package: 'tool', reason: 'it breaks our proxy', until: '2030-01-01' }];
+  const { ledger, propose, open } = await world.start();
+  world.release({ 'v1.0.0': a, 'v1.1.0': b });
+  await propose();
+  for (const policy of [{ hold }, { pin: { tool: '1.0' } }, { ignore: ['tool'] }]) {
+    const held = await world.start(ledger, policy);
+    expect(await held.follow({ isBuilt: true })).toEqual([]);
+    expect(await open()).toMatchObject([{ state: 'open', version: '1.1.0-r0' }]);
+  }
+  const free = await world.start(ledger);
+  expect(await free.follow({ isBuilt: true })).toEqual([]);
+  expect(await open()).toEqual([]);
+  expect((await free.decide()).decision).toMatchObject({ action: 'current', from: { version: '1.1.0' } });
 });
