@@ -159,7 +159,7 @@ function describePackages(facts: SpdxFacts): { readonly packages: SpdxPackage[];
       ...(distribution.version === undefined ? {} : { versionInfo: distribution.version }),
       downloadLocation: none,
       supplier,
-      primaryPackagePurpose: 'OPERATING-SYSTEM',
+      primaryPackagePurpose: 'OPERATING_SYSTEM',
     },
     {
       ...plain,

@@ -27,7 +27,7 @@ import { createStepRunner, type StepRunner } from './step-runner.ts';
 import { runTest, writeFiles } from './test-run.ts';
 
 /** Part of every build key: raised when the same request gives other bytes than before. */
-export const hostEngineVersion = 1;
+export const hostEngineVersion = 2;
 
 /** What a build is known by. */
 export interface BuildNames {

@@ -40,7 +40,7 @@ export function writeImageSbom(facts: ImageSbomFacts): string {
     name: distribution.namespace,
     ...(version === undefined ? {} : { versionInfo: version }),
     licenseDeclared: none,
-    primaryPackagePurpose: 'OPERATING-SYSTEM',
+    primaryPackagePurpose: 'OPERATING_SYSTEM',
   };
   const contents = packages.map((info) => ({
     ...plain,
