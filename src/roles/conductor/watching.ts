@@ -122,11 +122,12 @@ export function createWatching(context: WatchContext): Watching {
 
     poked: (tree, about, slot) =>
       inTurn(async () => {
-        const watched = await watch(tree);
+        const meant = [...watchedSources(tree, policy).values()].filter((source) => isMeant(source, about));
+        // A webhook of a whole organization tells of many repositories that nobody watches.
+        if (meant.length === 0) return [];
+        await watch(tree);
         const sources: WatchedSource[] = [];
-        for (const source of watched.values()) {
-          if (isMeant(source, about) && !(await isAboutToBeAsked(source.source))) sources.push(source);
-        }
+        for (const source of meant) if (!(await isAboutToBeAsked(source.source))) sources.push(source);
         const jobs: AnyJobRequest[] = [];
         for (const batch of batches(sources)) jobs.push(await ask(batch, slot, true));
         return jobs;

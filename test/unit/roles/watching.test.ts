@@ -386,6 +386,14 @@ describe('a poke', () => {
     expect(await due(tree)).toEqual([]);
   });
 
+  test('a repository that nobody watches costs nothing, however often it is told of', async () => {
+    const tree = many(2);
+    expect(await poke(tree, 'repository', 'o/elsewhere')).toEqual([]);
+    expect([...book.all('watch')]).toEqual([]);
+    expect(await poke(tree, 'repository', 'o/p1')).toHaveLength(1);
+    expect([...book.all('watch')]).toHaveLength(2);
+  });
+
   test('of a repository asks every list of it, whatever the case of its name', async () => {
     const tree = treeOf({
       a: github('Acme/Tool'),
