@@ -1,3 +1,4 @@
+import { RegrowError } from '../errors.ts';
 import { digestOf } from '../model/canonical.ts';
 import type { UpstreamTag } from '../model/observation.ts';
 import { type DocumentQuery, fetchDocument, type UpstreamDocument } from './document.ts';
@@ -30,6 +31,7 @@ export async function pollDocument(
 
 /** What was found as an answer; `unchanged` where the cursor says that it is what was found before. */
 export function answerOf(request: PollRequest, { clock }: Pick<WatchPorts, 'clock'>, found: Found): SourceAnswer {
+  refuseTooMany(request.source, found.tags);
   const tags = readableTags(found.tags);
   const cursor = found.etag ?? digestOf(tags);
   if (found.etag === undefined && cursor === request.cursor) return { kind: 'unchanged' };
@@ -41,6 +43,17 @@ export function answerOf(request: PollRequest, { clock }: Pick<WatchPorts, 'cloc
     observedAt: clock.now().toISOString(),
   };
   return { kind: 'observed', observation, cursor };
+}
+
+/** Most tags of one place: ten times what the largest repositories have. */
+const mostTags = 200_000;
+
+/** For lists of many pages, before the next one is read. Throws upstream.too-large. */
+export function refuseTooMany(source: string, tags: readonly unknown[]): void {
+  if (tags.length <= mostTags) return;
+  throw new RegrowError('upstream.too-large', `${source} has more than ${mostTags} tags`, {
+    remedy: 'name another source in the recipe: nobody has so many releases',
+  });
 }
 
 /** A cursor is an entity tag (RFC 9110 section 8.8.3), which has quotes, or a digest, which has none. */

@@ -1,6 +1,6 @@
 import type { UpstreamTag } from '../model/observation.ts';
 import { answerInvalid, type DocumentQuery, fetchDocument, type UpstreamDocument } from './document.ts';
-import { answerOf, etagOf, type SourceAnswer } from './observe.ts';
+import { answerOf, etagOf, refuseTooMany, type SourceAnswer } from './observe.ts';
 import type { PollRequest, WatchPorts } from './source.ts';
 
 /**
@@ -16,13 +16,14 @@ export async function pollPages(
   const { signal } = request;
   const first = await fetchDocument(ports.http, { ...query, etag: etagOf(request.cursor), signal });
   if (first === 'unchanged') return { kind: 'unchanged' };
-  const tags = [...read(first)];
+  let tags = read(first);
   let next = nextPage(first);
   for (let pages = 1; next !== undefined && pages < query.most; pages += 1) {
+    refuseTooMany(request.source, tags);
     if (request.enough?.(tags) ?? true) break;
     const page = await fetchDocument(ports.http, { ...query, url: next, signal });
     if (page === 'unchanged') break;
-    tags.push(...read(page));
+    tags = [...tags, ...read(page)];
     next = nextPage(page);
   }
   return answerOf(request, ports, { tags, more: next !== undefined, etag: first.etag });

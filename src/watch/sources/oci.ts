@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { HttpAnswer } from '../../ports/http.ts';
 import { answerInvalid, documentFrom, fetchDocument, listOf, readJson, sendQuery } from '../document.ts';
-import { answerOf, highestFirst, identifierOf } from '../observe.ts';
+import { answerOf, highestFirst, identifierOf, refuseTooMany } from '../observe.ts';
 import { nextPage } from '../pages.ts';
 import type { PollRequest, ReleaseSource, WatchPorts } from '../source.ts';
 
@@ -36,13 +36,14 @@ export const ociSource: ReleaseSource = {
     const [host = '', ...names] = identifierOf(request.source).split('/');
     const name = names.join('/');
     const ask = createAsker(name, request, ports);
-    const tags: string[] = [];
+    let tags: readonly string[] = [];
     const first = `https://${host === 'docker.io' ? 'registry-1.docker.io' : host}/v2/${name}/tags/list?n=${pageSize}`;
     let url: string | undefined = first;
     for (let page = 0; url !== undefined && page < mostPages; page += 1) {
       const document = documentFrom({ url }, await ask(url));
       if (document === 'unchanged') break;
-      tags.push(...(readJson(document, pageSchema).tags ?? []));
+      tags = [...tags, ...(readJson(document, pageSchema).tags ?? [])];
+      refuseTooMany(request.source, tags);
       url = nextPage(document);
     }
     const versions = tags.filter((tag) => !attachment.test(tag)).map((tag) => ({ tag, prerelease: false }));

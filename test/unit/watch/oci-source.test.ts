@@ -57,6 +57,23 @@ describe('a registry', () => {
     expect(await pollSource({ source }, ports)).toMatchObject({ failure: { code: 'upstream.answer-invalid' } });
   });
 
+  it.each([
+    [300_000, 1],
+    [60_000, 4],
+  ])('that has too many tags, %i in a page, is left after page %i', async (inPage, pages) => {
+    let asked = 0;
+    const ports = watchPorts({
+      http: async () => {
+        asked += 1;
+        const tags = Array.from({ length: inPage }, (__, n) => `${asked}.${n}`);
+        const headers = { link: `</v2/owner/image/tags/list?last=${asked}>; rel="next"` };
+        return httpAnswer(JSON.stringify({ tags }), { headers });
+      },
+    });
+    expect(await pollSource({ source }, ports)).toMatchObject({ failure: { code: 'upstream.too-large' } });
+    expect(asked).toBe(pages);
+  });
+
   it('that never ends is read so far, and said to have more', async () => {
     let pages = 0;
     const ports = watchPorts({

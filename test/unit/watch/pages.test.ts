@@ -29,6 +29,19 @@ async function observe(request: Omit<PollRequest, 'source'>) {
 }
 
 describe('a list that comes in pages', () => {
+  it('is left as soon as it has more tags than anyone has', async () => {
+    const asked: string[] = [];
+    const request = async ({ url }: HttpRequest) => {
+      asked.push(url);
+      const tags = Array.from({ length: 150_000 }, (_, n) => ({ name: `v${asked.length}.${n}` }));
+      return { status: 200, headers: { link: `<${url}>; rel="next"` }, body: Buffer.from(JSON.stringify(tags)) };
+    };
+    const ports = { http: { request }, clock } as unknown as WatchPorts;
+    const answer = await pollSource({ source, enough: () => false }, ports);
+    expect(answer).toMatchObject({ failure: { code: 'upstream.too-large' } });
+    expect(asked).toHaveLength(2);
+  });
+
   it('is read no further than the first page where nobody asks for more', async () => {
     const { observation, cursor, asked } = await observe({});
     expect(observation.tags.map(({ tag }) => tag)).toEqual(['v98', 'v97']);
