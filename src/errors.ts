@@ -47,6 +47,11 @@ export type ErrorCode =
   | 'repository.corrupt'
   | 'image.invalid'
   | 'image.failed' // the image did not run
+  // registries that images are pushed to
+  | 'registry.unreachable'
+  | 'registry.unauthorized'
+  | 'registry.refused'
+  | 'registry.digest-mismatch' // what it says that it has is not what it was given
   // the machine
   | 'storage.full'
   | 'storage.failed'

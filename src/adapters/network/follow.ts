@@ -8,7 +8,8 @@ const credentials = new Set(['authorization', 'cookie', 'proxy-authorization', '
 
 export interface FollowRequest {
   readonly url: string;
-  readonly method?: 'GET' | 'HEAD' | undefined;
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | undefined;
+  readonly body?: Uint8Array | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   /** Mirrors; they hold for every address on the way. */
@@ -22,17 +23,24 @@ export interface FollowRequest {
  * down to http. Throws upstream.answer-invalid, upstream.redirect-refused, upstream.address-refused, and what the connection says.
  */
 export async function follow(dispatcher: Dispatcher, request: FollowRequest): Promise<Dispatcher.ResponseData> {
-  const { method = 'GET', signal, rewrite = [] } = request;
+  const { method = 'GET', body, signal, rewrite = [] } = request;
   let { headers } = request;
   const first = httpUrl(request.url);
   let named = first;
   let asked = httpUrl(rewriteUrl(named.href, rewrite));
   for (let hop = 0; hop <= redirectLimit; hop += 1) {
     const path = `${asked.pathname}${asked.search}`;
-    const answer = await dispatcher.request({ origin: asked.origin, path, method, headers, signal });
+    const answer = await dispatcher.request({
+      origin: asked.origin,
+      path,
+      method,
+      headers,
+      signal,
+      body: body ?? null,
+    });
     const { location } = answer.headers;
     const { statusCode } = answer;
-    if (statusCode < 300 || statusCode > 399 || statusCode === 304 || typeof location !== 'string') return answer;
+    if (!isFollowed(method, statusCode) || typeof location !== 'string') return answer;
     // Read to its end where it is short, so that the connection is used again.
     await answer.body.dump({ limit: 16_384, signal });
     const next = httpUrl(location, named);
@@ -52,6 +60,12 @@ export async function follow(dispatcher: Dispatcher, request: FollowRequest): Pr
   throw new RegrowError('upstream.answer-invalid', `${request.url} redirects more than ${redirectLimit} times`, {
     retry: 'later',
   });
+}
+
+/** What is sent goes elsewhere only where the method stays what it is (RFC 9110 section 15.4). */
+function isFollowed(method: string, status: number): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return status === 307 || status === 308;
+  return status >= 300 && status <= 399 && status !== 304;
 }
 
 /** Lets a redirect stay on its host, `www.` or not, or go to a host that is named; its port may change from http's to https's only. */
