@@ -2,7 +2,7 @@ import { RegrowError } from '../errors.ts';
 import { compareApkVersions } from '../model/apk-version.ts';
 import type { Artifact, PackageInfo } from '../model/artifact.ts';
 import type { Signer } from '../ports/signer.ts';
-import { gzipMember, readGzipMember } from './gzip.ts';
+import { gzipLargeMember, readGzipMember } from './gzip.ts';
 import {
   type PublicKey,
   readSignatures,
@@ -61,9 +61,16 @@ export function indexEntryText({ info, checksum, bytes }: IndexEntry): string {
   return `${lines.join('\n')}\n\n`;
 }
 
-/** An unsigned `APKINDEX.tar.gz`: one member, sorted by name and version whatever order the artifacts come in. */
-export function writeIndex(artifacts: readonly Artifact[], description: string): Uint8Array {
-  const text = artifacts.toSorted(compareArtifacts).map(indexEntryText).join('');
+/**
+ * An unsigned `APKINDEX.tar.gz`: one member, sorted by name and version whatever order the artifacts come in. `textOf` gives
+ * the text of an entry, where the caller has it already.
+ */
+export async function writeIndex(
+  artifacts: readonly Artifact[],
+  description: string,
+  textOf: (artifact: Artifact) => string = indexEntryText,
+): Promise<Uint8Array> {
+  const text = artifacts.toSorted(compareArtifacts).map(textOf).join('');
   const file = (path: string, content: string) => ({
     path,
     type: 'file' as const,
@@ -71,7 +78,7 @@ export function writeIndex(artifacts: readonly Artifact[], description: string):
     content: Buffer.from(content, 'utf8'),
   });
   const entries = [file('APKINDEX', text), file('DESCRIPTION', description)];
-  return gzipMember(writeTar(entries, { mtime: 0, end: true }));
+  return gzipLargeMember(writeTar(entries, { mtime: 0, end: true }));
 }
 
 /** Puts a signature over the whole compressed index in front of it. `sourceDateEpoch` is in seconds. */
@@ -126,8 +133,8 @@ function splitIndex(bytes: Uint8Array): { readonly index: Uint8Array; readonly s
   return { index: bytes.subarray(first.compressed.length), signatures };
 }
 
-/** Reads a signed or unsigned index; signatures are not judged here. Errors: package.malformed. */
-export function readIndex(bytes: Uint8Array): ApkIndex {
+/** What an index holds, its entries as text; signatures are not judged here. Errors: package.malformed. */
+export function unpackIndex(bytes: Uint8Array): Omit<ApkIndex, 'entries'> & { readonly text: string } {
   const { index, signatures } = splitIndex(bytes);
   const member = readGzipMember(index);
   if (member.compressed.length !== index.length) throw malformed('there are bytes after it');
@@ -136,12 +143,22 @@ export function readIndex(bytes: Uint8Array): ApkIndex {
   );
   const text = files.get('APKINDEX');
   if (text === undefined) throw malformed('there is no APKINDEX in it');
-  const entries = text
+  return { description: files.get('DESCRIPTION') ?? '', text, signatures };
+}
+
+/** The entries in the text of an index. Errors: package.malformed. */
+export function readIndexEntries(text: string): readonly IndexEntry[] {
+  return text
     .split(/\n{2,}/)
     .map((paragraph) => paragraph.trim())
     .filter((paragraph) => paragraph !== '')
     .map(parseEntry);
-  return { description: files.get('DESCRIPTION') ?? '', entries, signatures };
+}
+
+/** Reads a signed or unsigned index; signatures are not judged here. Errors: package.malformed. */
+export function readIndex(bytes: Uint8Array): ApkIndex {
+  const { text, ...others } = unpackIndex(bytes);
+  return { ...others, entries: readIndexEntries(text) };
 }
 
 /** The name of the key of `keys` that signed an index. Errors: package.malformed, package.signature-invalid. */

@@ -1,22 +1,14 @@
 import { RegrowError } from '../errors.ts';
-import { compareArtifacts, readIndex, signIndex, verifyIndexSignature, writeIndex } from '../formats/apk-index.ts';
 import type { Artifact } from '../model/artifact.ts';
-import { sha256 } from '../model/canonical.ts';
 import type { Generation } from '../model/publication.ts';
 import type { TargetName } from '../model/target.ts';
 import type { Clock } from '../ports/clock.ts';
-import { blobKey, type Objects } from '../ports/objects.ts';
+import type { Objects } from '../ports/objects.ts';
 import type { Signer } from '../ports/signer.ts';
 import { publishedChecksum, recordPublished } from './former.ts';
-import {
-  type CurrentGeneration,
-  corrupt,
-  currentKey,
-  encodeJson,
-  generationKey,
-  readCurrent,
-  readPackages,
-} from './manifest.ts';
+import { nextPackages, putBlob, type Removal, writeListing } from './listing.ts';
+import { type CurrentGeneration, currentKey, encodeJson, generationKey, readCurrent } from './manifest.ts';
+import { createRepositoryMemory, type RepositoryMemory } from './memory.ts';
 import { pruneGenerations } from './prune.ts';
 import { checkStaged, signStaged } from './signing.ts';
 
@@ -24,6 +16,8 @@ export interface PublishPorts {
   readonly objects: Objects;
   readonly signer: Signer;
   readonly clock: Clock;
+  /** Of the generations that this process wrote: the next one costs what it changes. None: everything is read again. */
+  readonly memory?: RepositoryMemory;
 }
 
 export interface Addition {
@@ -31,12 +25,6 @@ export interface Addition {
   readonly key: string;
   /** As it was verified: digest and size of the unsigned file. */
   readonly artifact: Artifact;
-}
-
-export interface Removal {
-  readonly name: string;
-  readonly version: string;
-  readonly target: TargetName;
 }
 
 export interface PublishTransaction {
@@ -83,11 +71,15 @@ function isSame(a: Artifact, name: string, version: string): boolean {
   return a.info.name === name && a.info.version === version;
 }
 
-async function readState(objects: Objects, current: CurrentGeneration | undefined): Promise<State> {
+async function readState(
+  objects: Objects,
+  memory: RepositoryMemory,
+  current: CurrentGeneration | undefined,
+): Promise<State> {
   const state: State = new Map();
   for (const name of Object.keys(current?.generation.targets ?? {})) {
     const target = name as TargetName;
-    if (current !== undefined) state.set(target, await readPackages(objects, current.generation, target));
+    if (current !== undefined) state.set(target, await memory.packages(objects, current.generation, target));
   }
   return state;
 }
@@ -149,46 +141,6 @@ async function publishPackage({ objects, signer }: PublishPorts, { key, artifact
   return signed.artifact;
 }
 
-async function putBlob(objects: Objects, bytes: Uint8Array): Promise<string> {
-  const digest = sha256(bytes);
-  if (!(await objects.has(blobKey(digest)))) await objects.put(blobKey(digest), bytes);
-  return digest;
-}
-
-/** Of each name the newest versions. `packages` are sorted by name, then version. */
-function newestVersions(packages: readonly Artifact[], keep: number): readonly Artifact[] {
-  return packages.filter((artifact, i) => packages[i + keep]?.info.name !== artifact.info.name);
-}
-
-/** The target's packages after the transaction, sorted by name, then version. */
-function nextPackages(
-  before: readonly Artifact[],
-  added: readonly Artifact[],
-  removals: readonly Removal[],
-  keepVersions: number | undefined,
-): readonly Artifact[] {
-  const kept = [...before, ...added].filter(
-    ({ info }) => !removals.some((removal) => removal.name === info.name && removal.version === info.version),
-  );
-  const sorted = kept.toSorted(compareArtifacts);
-  return keepVersions === undefined ? sorted : newestVersions(sorted, Math.max(keepVersions, 1));
-}
-
-/** Writes index and package list of one target, and reads the index back before anything points to it. */
-async function writeTarget(
-  { objects, signer }: PublishPorts,
-  packages: readonly Artifact[],
-  description: string,
-): Promise<{ index: string; packages: string }> {
-  const index = signIndex(writeIndex(packages, description), signer, 0);
-  verifyIndexSignature(index, [{ name: signer.keyName, publicKey: signer.publicKey }]);
-  const { entries } = readIndex(index);
-  const isWhole = entries.every((entry, i) => entry.checksum === packages[i]?.checksum);
-  if (entries.length !== packages.length || !isWhole)
-    throw corrupt('APKINDEX.tar.gz', 'does not list what is published');
-  return { index: await putBlob(objects, index), packages: await putBlob(objects, encodeJson(packages)) };
-}
-
 /**
  * Publishes one transaction: packages are checked against what was verified, signed, read back and stored by digest; index
  * and package list are written for each target that changes; then one compare-and-swap of the pointer makes everything
@@ -223,7 +175,8 @@ export async function publishRemaining(
   const { objects } = ports;
   const current = await readCurrent(objects);
   checkToken(request.token, current);
-  const state = await readState(objects, current);
+  const memory = ports.memory ?? createRepositoryMemory();
+  const state = await readState(objects, memory, current);
   const refused: RefusedAddition[] = [];
   const signed: Artifact[] = [];
   for (const addition of await missing(objects, request.add, state, refused)) {
@@ -235,10 +188,20 @@ export async function publishRemaining(
     }
   }
   if (refused.length === 0)
-    return { generation: await makeGeneration(ports, request, options, { current, state, added: signed }), refused };
+    return {
+      generation: await makeGeneration(ports, request, options, { current, state, memory, added: signed }),
+      refused,
+    };
   const added = remaining(state, signed, refused);
   if (added.length === 0) return { generation: current?.generation, refused };
-  return { generation: await makeGeneration(ports, request, options, { current, state, added }), refused };
+  return { generation: await makeGeneration(ports, request, options, { current, state, memory, added }), refused };
+}
+
+interface Change {
+  readonly current: CurrentGeneration | undefined;
+  readonly state: State;
+  readonly memory: RepositoryMemory;
+  readonly added: readonly Artifact[];
 }
 
 /** Writes the indexes that change and moves the pointer to them. */
@@ -246,7 +209,7 @@ async function makeGeneration(
   ports: PublishPorts,
   request: PublishTransaction,
   options: PublishOptions,
-  { current, state, added }: { current: CurrentGeneration | undefined; state: State; added: readonly Artifact[] },
+  { current, state, memory, added }: Change,
 ): Promise<Generation> {
   const { objects, clock } = ports;
   const removals = request.remove ?? [];
@@ -271,7 +234,12 @@ async function makeGeneration(
     appeared.push(...gained);
     removed.push(...lost);
     leaving.push(...before.filter((artifact) => !is.has(label(artifact))));
-    targets[target] = await writeTarget(ports, after, options.description ?? defaultDescription);
+    targets[target] = await writeListing(
+      { ...ports, memory },
+      target,
+      after,
+      options.description ?? defaultDescription,
+    );
   }
   if (!changed && current !== undefined) return current.generation;
   const next: Generation = {

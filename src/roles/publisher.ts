@@ -16,6 +16,7 @@ import type { Signer } from '../ports/signer.ts';
 import { type PublishOptions, publishRemaining, type RefusedAddition, type Remaining } from '../publish/generation.ts';
 import { checkImage } from '../publish/image/index.ts';
 import { readCurrent } from '../publish/manifest.ts';
+import { createRepositoryMemory } from '../publish/memory.ts';
 import { finalFailure, readRequest, readResult, report, requestDigest } from './effects.ts';
 import type { RoleHost } from './host.ts';
 import { createChildVerifier, type Verify } from './verifier.ts';
@@ -72,6 +73,7 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
   const now = () => clock.now().toISOString();
   await objects.put(`${publicKeysPrefix}${signer.keyName}`, encoder.encode(signer.publicKey));
   const token = ((await readCurrent(objects))?.generation.token ?? 0) + 1;
+  const memory = createRepositoryMemory();
 
   return {
     async verify({ request: key }, { signal }) {
@@ -86,7 +88,7 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
       const request = await readRequest(objects, key, 'publish');
       const common = { kind: 'published', effect: `publish-${requestDigest(key)}`, at: now() } as const;
       try {
-        const ports = { objects, signer, clock };
+        const ports = { objects, signer, clock, memory };
         const done = await publishRemaining(ports, { add: request.add, token }, context.options, withoutRefused);
         const refused = refusalsOf(request, done.refused);
         await report(objects, queues, {
