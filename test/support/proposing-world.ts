@@ -124,9 +124,12 @@ export async function createProposingWorld() {
       return makeProposal(context, await look(), wanted);
     }
 
-    /** Follows open proposals; gives what became a problem. Once nothing is still to be built, they are green. */
-    async function follow({ isBuilt = false } = {}): Promise<readonly Problem[]> {
-      const { world } = await decide();
+    /**
+     * Follows open proposals; gives what became a problem. Once nothing is still to be built, they are green. `isObserved`: that
+     * upstream was asked just before.
+     */
+    async function follow({ isBuilt = false, isObserved = true } = {}): Promise<readonly Problem[]> {
+      const world = isObserved ? (await decide()).world : await look();
       const plans = new Map<Purpose, PurposePlan>();
       for (const { number } of world.proposals) {
         const wait = { package: 'tool', target: 'x86_64-gnu', because: 'soon', reason: 'dependency-pending' } as const;

@@ -19,7 +19,12 @@ export async function movedSince(
   const source = recipe === undefined ? undefined : chooseSource(recipe);
   if (recipe === undefined || source === undefined) return undefined;
   const observation = book.get('observation', `release/${source.key}`)?.value;
-  return observation?.kind === 'release' ? movedTag(pinnedTags(recipe), observation) : undefined;
+  if (observation?.kind !== 'release') return undefined;
+  const moved = movedTag(pinnedTags(recipe), observation);
+  if (moved === undefined) return undefined;
+  // What was read before the sources were looked up says what the tag was then: upstream tagged anew in between.
+  const pinnedAt = (await world.reader.timeOf(proposal.head)) * 1000;
+  return Date.parse(observation.observedAt) < pinnedAt ? undefined : moved;
 }
 
 /** Whether a person took what a source is now, after it was told that it moved. */

@@ -196,6 +196,20 @@ test('a tag that moves under an open proposal is told on it, and pinned anew onl
   expect(await follow()).toEqual([]);
 });
 
+test('a tag that upstream moved before it was pinned is not said to have moved since', async () => {
+  const { decide, proposeLate, follow, open } = await world.start();
+  world.release({ 'v1.0.0': a, 'v1.1.0': b });
+  await decide();
+  world.hand.clock.advance(5 * 60_000);
+  world.release({ 'v1.0.0': a, 'v1.1.0': c });
+  expect(await proposeLate('1.1.0-r0')).toBe(true);
+  expect(await world.hand.read('tool.yaml', (await open())[0]?.head ?? '')).toContain(c);
+  expect(await follow({ isObserved: false })).toEqual([]);
+  expect(await follow()).toEqual([]);
+  world.release({ 'v1.0.0': a, 'v1.1.0': b });
+  expect(await follow()).toMatchObject([{ code: 'source.moved' }]);
+});
+
 test('a source that moved between two looks of regrow itself is not pinned anew without a word', async () => {
   const { propose, follow, open } = await world.start();
   world.release({ 'v1.0.0': a, 'v1.1.0': b });
