@@ -318,7 +318,7 @@ describe('tokens', () => {
     expect(github.questions).toHaveLength(6);
   });
 
-  it('that GitHub refuses are dropped with a warning that does not tell them; the others go on', async () => {
+  it('that GitHub refuses are left with a warning that does not tell them; the others go on', async () => {
     const repositories = open({ tokens: ['bad-token', 'one'] });
     for (let time = 0; time < 4; time += 1) await ask(repositories);
     expect(warnings.filter((text) => text.includes('401'))).toHaveLength(1);
@@ -327,12 +327,17 @@ describe('tokens', () => {
     await expect(ask(open({ tokens: ['bad-token'] }))).rejects.toMatchObject({ code: 'forge.unauthorized' });
   });
 
-  it('of an account that is suspended are dropped too', async () => {
+  it('of an account that is suspended rest for an hour, and are used again once it is let in', async () => {
     github.fault = ({ token }) => (token === 'one' ? { kind: 'status', status: 403 } : undefined);
     const repositories = open({ tokens: ['one', 'two'] });
     for (let time = 0; time < 3; time += 1) await ask(repositories);
     expect(github.questions.map(({ token }) => token)).toEqual(['one', 'two', 'two', 'two']);
     expect(warnings.filter((text) => text.includes('403'))).toHaveLength(1);
+    github.fault = () => undefined;
+    github.forget();
+    clock.advance(3_600_000);
+    for (let time = 0; time < 2; time += 1) await ask(repositories);
+    expect(github.questions.map(({ token }) => token).toSorted()).toEqual(['one', 'two']);
   });
 
   it('that are blocked let others go before', async () => {

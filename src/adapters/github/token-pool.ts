@@ -7,6 +7,8 @@ import { type Pause, realPause } from './pause.ts';
 
 /** Milliseconds: a limit that ends sooner is waited for; a later one goes back to the queue with the time. */
 const patience = 60_000;
+/** Milliseconds that a token rests which GitHub refuses: an account is let in again, and a proxy on the way may have been it. */
+const restOfRefused = 3_600_000;
 /** Questions of one token on their way at a time: GitHub wants few, and computes for a user one second in each. */
 const together = 2;
 
@@ -27,7 +29,7 @@ export interface Grant {
   settle(cost: number, seen?: Seen): Promise<void>;
   /** It was refused, and nothing may be asked with this token before a time (milliseconds since 1970). */
   limited(until: number, seen?: Seen): Promise<void>;
-  /** The token is no good, as a status says: it is not used again. */
+  /** The token is no good, as a status says: it rests for an hour. */
   refused(status: number): void;
 }
 
@@ -60,7 +62,8 @@ export function tokenName(token: string): string {
 /** Any number of tokens as one: who may ask when, with which. */
 export function createTokenPool(options: TokenPoolOptions): TokenPool {
   const { store, clock, share, warn, pause = realPause } = options;
-  const usable = new Set(options.tokens);
+  const tokens = [...new Set(options.tokens)];
+  const refusedUntil = new Map<string, number>();
   let waiting: Waiter[] = [];
   let serving = false;
   let nap: AbortController | undefined;
@@ -68,6 +71,8 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
   const onTheirWay = new Map<string, number>();
 
   const now = (): number => clock.now().getTime();
+
+  const isUsable = (token: string): boolean => (refusedUntil.get(token) ?? 0) <= now();
 
   const isBusy = (token: string): boolean => (onTheirWay.get(token) ?? 0) >= together;
 
@@ -104,9 +109,11 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
       },
       refused(status) {
         end(token);
-        if (!usable.delete(token)) return;
-        const left = usable.size === 0 ? 'none is left' : `${usable.size} are left`;
-        warn(`GitHub refuses the token with the digest ${name} (${status}): it is not used any more; ${left}`);
+        if (!isUsable(token)) return;
+        refusedUntil.set(token, now() + restOfRefused);
+        const { length } = tokens.filter(isUsable);
+        const left = length === 0 ? 'none is left' : `${length} are left`;
+        warn(`GitHub refuses the token with the digest ${name} (${status}): it is not used for an hour; ${left}`);
       },
     };
   }
@@ -115,9 +122,9 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
   async function find(charge: Charge): Promise<Found> {
     for (;;) {
       const known = new Map<string, Allowance | undefined>();
-      for (const token of usable) known.set(token, await store.read(tokenName(token)));
+      for (const token of tokens) if (isUsable(token)) known.set(token, await store.read(tokenName(token)));
       const at = now();
-      for (const token of known.keys()) if (!usable.has(token)) known.delete(token);
+      for (const token of known.keys()) if (!isUsable(token)) known.delete(token);
       if (known.size === 0) return { kind: 'busy', tokens: [] };
       const free = [...known].filter(([, one]) => freeAt(one, charge, share, at) <= at);
       if (free.length === 0) {
@@ -144,7 +151,7 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
   }
 
   async function serveNext(next: Waiter): Promise<void> {
-    if (usable.size === 0) {
+    if (!tokens.some(isUsable)) {
       if (leave(next)) next.fail(noToken());
       return;
     }
@@ -169,8 +176,8 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
   }
 
   /** Returns at once where one of them has ended meanwhile. Others, which may not be asked with now, do not matter. */
-  async function whenOneEnds(tokens: readonly string[]): Promise<void> {
-    if (!tokens.every((token) => usable.has(token) && isBusy(token)) || tokens.length === 0) return;
+  async function whenOneEnds(wanted: readonly string[]): Promise<void> {
+    if (wanted.length === 0 || !wanted.every((token) => isUsable(token) && isBusy(token))) return;
     await new Promise<void>((resolve) => {
       onEnded = resolve;
     });
@@ -229,7 +236,8 @@ export function createTokenPool(options: TokenPoolOptions): TokenPool {
 
 function noToken(): RegrowError {
   return new RegrowError('forge.unauthorized', 'GitHub refuses every token for asking upstreams', {
-    remedy: 'put tokens that are valid into REGROW_WATCH_TOKEN or the file of watch.tokenFile, and start again',
+    remedy:
+      'put tokens that are valid into REGROW_WATCH_TOKEN or the file of watch.tokenFile, and start again; those that there are, are tried again in an hour',
   });
 }
 
