@@ -26,7 +26,7 @@ export async function pollDocument(
   const { signal } = request;
   const document = await fetchDocument(ports.http, { ...query, etag: etagOf(request.cursor), signal });
   if (document === 'unchanged') return { kind: 'unchanged' };
-  return answerOf(request, ports, { tags: read(document), etag: document.etag });
+  return answerOf(request, ports, { tags: read(document), etag: etagOf(document.etag) });
 }
 
 /** What was found as an answer; `unchanged` where the cursor says that it is what was found before. */
@@ -56,7 +56,7 @@ export function refuseTooMany(source: string, tags: readonly unknown[]): void {
   });
 }
 
-/** A cursor is an entity tag (RFC 9110 section 8.8.3), which has quotes, or a digest, which has none. */
+/** A cursor is an entity tag (RFC 9110 section 8.8.3), which has quotes, or a digest, which has none. What a server gives without is neither. */
 export function etagOf(cursor: string | undefined): string | undefined {
   return cursor?.includes('"') === true ? cursor : undefined;
 }

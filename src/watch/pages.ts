@@ -26,7 +26,7 @@ export async function pollPages(
     tags = [...tags, ...read(page)];
     next = nextPage(page);
   }
-  return answerOf(request, ports, { tags, more: next !== undefined, etag: first.etag });
+  return answerOf(request, ports, { tags, more: next !== undefined, etag: etagOf(first.etag) });
 }
 
 /** The next page of a list, as the `Link` header says (RFC 8288). One that is elsewhere is none of that server's. */

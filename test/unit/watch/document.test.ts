@@ -5,6 +5,7 @@ import { toRegrowError } from '../../../src/errors.ts';
 import { fetchDocument, listOf, readJson, readXml } from '../../../src/watch/document.ts';
 import { retractedBy } from '../../../src/watch/go-retract.ts';
 import { answerOf, highestFirst, latestFirst, publishedAt, readableTags } from '../../../src/watch/observe.ts';
+import { pollSource } from '../../../src/watch/poll.ts';
 import { httpAnswer, watchPorts } from '../../support/watch-ports.ts';
 
 const document = (text: string) => ({ url: 'https://example.org/x', text, etag: undefined, headers: {} });
@@ -32,6 +33,20 @@ describe('a document', () => {
     const query = { url: 'https://example.org/x' };
     expect(await fetchDocument(http, { ...query, etag: '"1"' })).toBe('unchanged');
     await expect(fetchDocument(http, query)).rejects.toMatchObject({ code: 'upstream.unreachable' });
+  });
+
+  it('whose entity tag is none, because it has no quotes, is compared by what is in it', async () => {
+    const asked: (string | undefined)[] = [];
+    const ports = watchPorts({
+      http: async ({ etag }) => {
+        asked.push(etag);
+        return httpAnswer('{"releases":[{"version":"1.0.0"}]}', { headers: { etag: 'abc' } });
+      },
+    });
+    const first = await pollSource({ source: 'hex:jason' }, ports);
+    if (first.kind !== 'observed') throw new Error(`it is ${first.kind}`);
+    expect(await pollSource({ source: 'hex:jason', cursor: first.cursor }, ports)).toEqual({ kind: 'unchanged' });
+    expect(asked).toEqual([undefined, undefined]);
   });
 
   it('of JSON says where its shape is another', () => {
