@@ -10,7 +10,7 @@ const words = z
   .transform((text) => text.split(/[\s,]+/).filter((word) => word !== ''))
   .pipe(z.array(z.string()));
 
-const annotationsSchema = z.strictObject({
+const keysSchema = z.strictObject({
   /** Where releases are seen, `KIND:IDENTIFIER` (`npm:left-pad`): instead of what `update:` names. */
   source: z
     .string()
@@ -31,6 +31,15 @@ const annotationsSchema = z.strictObject({
   /** Hours that a release of this package must be public before it is proposed. */
   'cooldown-hours': z.string().regex(/^\d+$/, 'write a whole number of hours').transform(Number).optional(),
 });
+
+/** An end of what does not begin would look as if it held. */
+const annotationsSchema = keysSchema.refine(
+  ({ hold, 'hold-until': until }) => until === undefined || hold !== undefined,
+  {
+    path: ['hold-until'],
+    message: `nothing holds: say why in ${annotationPrefix}hold`,
+  },
+);
 
 export type RecipeAnnotations = z.infer<typeof annotationsSchema>;
 

@@ -215,6 +215,12 @@ describe('annotations', () => {
   });
 });
 
+it('does not take the end of a hold for one', () => {
+  expect(() => run({ recipe: annotatedRecipe({ 'hold-until': '2027-01-01' }) })).toThrow(
+    expect.objectContaining({ where: { package: 'jq', field: 'package.annotations.dev.regrow.hold-until' } }),
+  );
+});
+
 describe('sources that the block does not name', () => {
   const bare = parseRecipe(
     'jq.yaml',
