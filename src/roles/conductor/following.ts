@@ -80,7 +80,7 @@ async function followProposal(
   await showJudgement(context, proposal, plan, judgement);
   // What someone else put on the branch is built and judged like ours, and merged by people alone.
   if (judgement.state !== 'green' || !context.settings.mergeGreen || theirs !== undefined) return false;
-  if (isBehind || isHeld(context, proposal)) return false;
+  if (isBehind || isHeld(context, world, proposal)) return false;
   return unlessRefused(context, world, proposal, 'merge', async () => {
     await context.forge.merge(proposal.number, proposal.head);
     return true;
@@ -129,10 +129,10 @@ async function someoneElses(
   return known.endsWith(' ours') ? undefined : notOurs(branch, head);
 }
 
-/** Whether a person wants the package to stay where it is, since it was proposed. */
-function isHeld({ book }: ConductorContext, proposal: Proposal): boolean {
-  const decision = book.get('decision', proposal.package)?.value;
-  return decision !== undefined && isPersonsHold(decision);
+/** Whether a person wants the package to stay where it is, since it was proposed, or says something of it that cannot be read. */
+function isHeld({ book }: ConductorContext, world: World, { package: name }: Proposal): boolean {
+  const decision = book.get('decision', name)?.value;
+  return world.problems.has(`recipe/${name}`) || (decision !== undefined && isPersonsHold(decision));
 }
 
 /** Whether main went past the proposal: each of its recipes is there at this version or a newer one. */

@@ -232,7 +232,7 @@ test('a source that moved between two looks of regrow itself is not pinned anew 
   expect((await open())[0]?.head).toBe(before?.head);
 });
 
-test('a green proposal merges by itself, unless a person holds the package meanwhile', async () => {
+test('a green proposal merges by itself, unless a person holds the package meanwhile, or may have wanted to', async () => {
   const hold = [{ package: 'tool', reason: 'it breaks our proxy', until: '2030-01-01' }];
   const { ledger, propose, open } = await world.start();
   world.release({ 'v1.0.0': a, 'v1.1.0': b });
@@ -243,7 +243,14 @@ test('a green proposal merges by itself, unless a person holds the package meanw
     expect(await open()).toMatchObject([{ state: 'open', version: '1.1.0-r0' }]);
   }
   const free = await world.start(ledger);
-  expect(await free.follow({ isBuilt: true })).toEqual([]);
+  const annotated = recipe('1.0.0', a).replace('epoch: 0', 'epoch: 0\n  annotations: {dev.regrow.holt: it breaks}');
+  await world.hand.push({ 'tool.yaml': annotated });
+  for (let round = 0; round < 2; round += 1) {
+    expect(await free.follow({ isBuilt: true })).toMatchObject([{ code: 'recipe.annotation-invalid' }]);
+    expect(await open()).toMatchObject([{ state: 'open' }]);
+  }
+  await world.hand.push({ 'tool.yaml': recipe('1.0.0', a) });
+  for (let round = 0; round < 2; round += 1) expect(await free.follow({ isBuilt: true })).toEqual([]);
   expect(await open()).toEqual([]);
   expect((await free.decide()).decision).toMatchObject({ action: 'current', from: { version: '1.1.0' } });
 });
