@@ -33,7 +33,10 @@ export async function pollPages(
 export function nextPage({ url, headers }: Pick<UpstreamDocument, 'url' | 'headers'>): string | undefined {
   const [, target] = /<([^>]+)>\s*;[^,]*\brel="?next"?/i.exec(headers['link'] ?? '') ?? [];
   if (target === undefined || !URL.canParse(target, url)) return undefined;
+  const here = new URL(url);
   const next = new URL(target, url);
-  if (next.origin !== new URL(url).origin) throw answerInvalid(url, `goes on at ${next.origin}`);
+  // A server behind a proxy may not know that it is asked over https.
+  if (next.host === here.host && here.protocol === 'https:') next.protocol = here.protocol;
+  if (next.origin !== here.origin) throw answerInvalid(url, `goes on at ${next.origin}`);
   return next.href;
 }

@@ -71,6 +71,7 @@ describe('nextPage', () => {
     ['<https://example.org/tags?n=2&page=2>; rel="next"', 'https://example.org/tags?n=2&page=2'],
     ['</tags?last=b>; rel=next', 'https://example.org/tags?last=b'],
     ['<https://example.org/1>; rel="prev", <https://example.org/3>; rel="next"', 'https://example.org/3'],
+    ['<http://example.org/tags?page=2>; rel="next"', 'https://example.org/tags?page=2'],
     ['<https://example.org/9>; rel="last"', undefined],
     ['nonsense', undefined],
   ])('%s', (link, next) => {
@@ -80,6 +81,9 @@ describe('nextPage', () => {
   it('is on the same server', () => {
     expect(nextPage({ url, headers: {} })).toBeUndefined();
     expect(() => nextPage({ url, headers: { link: '<https://example.com/2>; rel="next"' } })).toThrow(
+      expect.objectContaining({ code: 'upstream.answer-invalid' }),
+    );
+    expect(() => nextPage({ url, headers: { link: '<http://example.org:8080/2>; rel="next"' } })).toThrow(
       expect.objectContaining({ code: 'upstream.answer-invalid' }),
     );
   });
