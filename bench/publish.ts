@@ -12,13 +12,13 @@ import { performance } from 'node:perf_hooks';
 import { systemClock } from '../src/adapters/clock.ts';
 import { createExec } from '../src/adapters/exec.ts';
 import { createFsObjects } from '../src/adapters/objects/fs.ts';
-import { openSigner } from '../src/adapters/signer.ts';
 import { createWorkspaces } from '../src/adapters/workspace.ts';
 import { stagingKey } from '../src/ports/objects.ts';
 import { type Addition, type PublishPorts, publishGeneration } from '../src/publish/generation.ts';
 import { createRepositoryMemory } from '../src/publish/memory.ts';
 import { makePackage } from '../test/support/package-trees.ts';
 import { sharedData } from '../test/support/shared-data.ts';
+import { createTestSigner } from '../test/support/test-signer.ts';
 import { fillTree, tarGzipSeconds } from './publish/files.ts';
 import { namesOf, seedRepository } from './publish/repository.ts';
 
@@ -55,7 +55,7 @@ async function measureIndex(directory: string): Promise<{ fullSeconds: number; a
   const objects = await createFsObjects(join(directory, 'objects'));
   const ports = {
     objects,
-    signer: await openSigner(join(directory, 'keys'), 'bench'),
+    signer: createTestSigner('bench'),
     clock: systemClock,
     memory: createRepositoryMemory(),
   };
