@@ -12,7 +12,7 @@ export const upstreamTagSchema = z.strictObject({
   publishedAt: z.string().optional(),
   prerelease: z.boolean().default(false),
   url: z.string().optional(),
-  /** ISO 8601: when regrow first saw it, of a tag that came after the first look at its source. */
+  /** ISO 8601: when regrow first saw it at this commit, of a tag that came or moved after the first look at its source. */
   seenAt: z.string().optional(),
 });
 

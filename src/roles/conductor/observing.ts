@@ -75,7 +75,12 @@ function isLate({ clock }: Pick<ConductorContext, 'clock'>, at: string, newest: 
 async function recordAnswer(context: Pick<ConductorContext, 'book' | 'clock'>, answer: WatchAnswer): Promise<boolean> {
   const { book } = context;
   const { source } = answer;
-  if (answer.kind === 'failed') return recordFailure(context, answer.failure);
+  if (answer.kind === 'failed') {
+    const { failure } = answer;
+    return (
+      !isLate(context, failure.observedAt, book.get('watch', source)?.value.asked) && recordFailure(context, failure)
+    );
+  }
   const isBack = await book.remove('observation', `failure/${source}`);
   if (answer.kind === 'unchanged') return isBack;
   const { observation, cursor } = answer;
@@ -107,17 +112,22 @@ async function recordReleases(
 }
 
 /**
- * The tags with when they were first seen: those that were not there at the look before came since. Not those behind the last
- * one that was known where that look left older ones unread: they are older.
+ * The tags with when they were first seen: those that were not there at the look before came since, and so did what one names
+ * that was moved. Not those behind the last one that was known where that look left older ones unread: they are older.
  */
 function withSeenAt({ tags, observedAt }: ReleaseObservation, known: ReleaseObservation): UpstreamTag[] {
   const before = new Map(known.tags.map((tag) => [tag.tag, tag]));
   const lastKnown = known.more === true ? tags.findLastIndex(({ tag }) => before.has(tag)) : tags.length;
   return tags.map((tag, index) => {
     const old = before.get(tag.tag);
-    const seenAt = old === undefined && index < lastKnown ? observedAt : old?.seenAt;
+    const isNew = old === undefined ? index < lastKnown : isMoved(old, tag);
+    const seenAt = isNew ? observedAt : old?.seenAt;
     return seenAt === undefined ? tag : { ...tag, seenAt };
   });
+}
+
+function isMoved(one: UpstreamTag, other: UpstreamTag): boolean {
+  return one.commit !== undefined && other.commit !== undefined && one.commit !== other.commit;
 }
 
 /** Compared field by field: sources have up to tens of thousands of tags, and are asked all day. */

@@ -77,11 +77,16 @@ describe('when a tag was first seen', () => {
     expect(seen()['v1.0.9']).toBe(now());
   });
 
-  test('a tag that moves keeps it, and is recorded', async () => {
+  test('a tag that moves is recorded, and its pause begins anew: what it names came just now', async () => {
     await saw([{ tag: 'v1', prerelease: false, commit: 'a' }]);
     clock.advance(60_000);
     expect(await saw([{ tag: 'v1', prerelease: false, commit: 'b' }])).toBe(true);
-    expect(known()).toEqual([{ tag: 'v1', prerelease: false, commit: 'b' }]);
+    expect(known()).toEqual([{ tag: 'v1', prerelease: false, commit: 'b', seenAt: now() }]);
+    const moved = now();
+    clock.advance(60_000);
+    // One source tells commits, another of the same key may not: that is no move.
+    await saw([{ tag: 'v1', prerelease: false }]);
+    expect(seen()).toEqual({ v1: moved });
   });
 });
 
@@ -100,6 +105,16 @@ describe('what is news', () => {
     await saw(['v2']);
     await saw(['v1'], { observedAt: early });
     expect(known().map(({ tag }) => tag)).toEqual(['v2']);
+  });
+
+  test('nor does a failure that comes late', async () => {
+    await book.put('watch', source, { source, packages: ['tool'], interval: 1800 });
+    const observedAt = now();
+    clock.advance(60_000);
+    await saw(['v2']);
+    const failure = { kind: 'failure', source, code: 'upstream.unreachable', message: 'away', observedAt } as const;
+    expect(await record({ kind: 'failed', source, failure }, observedAt)).toBe(false);
+    expect(book.get('observation', `failure/${source}`)).toBeUndefined();
   });
 
   test('after a clock was put back, what is said counts all the same', async () => {
