@@ -1,3 +1,4 @@
+import type * as files from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 
 /** How the process that uses some files fares. */
@@ -10,11 +11,11 @@ export interface Life {
   how: 'before' | 'after' | 'half';
 }
 
-type Files = typeof import('node:fs/promises');
+type Files = typeof files;
 type Work = (...args: never[]) => Promise<unknown>;
 
 /** `node:fs/promises` of a process that dies at one of its calls: from then on nothing has any effect. */
-export function dyingFiles(files: Files, life: Life): Files {
+export function dyingFiles(living: Files, life: Life): Files {
   const step = async <T>(work: () => Promise<T>, half?: () => Promise<unknown>): Promise<T> => {
     life.calls += 1;
     const isLast = life.calls === life.end;
@@ -57,7 +58,7 @@ export function dyingFiles(files: Files, life: Life): Files {
       throw thrown;
     }
   };
-  const wrapped = Object.entries(files).map(([name, value]: [string, unknown]) => {
+  const wrapped = Object.entries(living).map(([name, value]: [string, unknown]) => {
     if (typeof value !== 'function') return [name, value];
     const work = value as Work;
     if (name !== 'open') return [name, (...args: never[]) => step(() => work(...args))];
