@@ -144,6 +144,9 @@ function complete(parsed: z.output<typeof configSchema>, cwd: string): Config {
     publish: {
       ...publish,
       ...(publish.keyDirectory === undefined ? {} : { keyDirectory: resolve(cwd, publish.keyDirectory) }),
+      ...(publish.keyPassphraseFile === undefined
+        ? {}
+        : { keyPassphraseFile: resolve(cwd, publish.keyPassphraseFile) }),
     },
     watch: { ...watch, ...tokenFile(watch) },
     api: {

@@ -212,7 +212,14 @@ export const configSchema = z.strictObject({
         .describe('Name of the signing key: `NAME.rsa.pub` in /etc/apk/keys of those who install'),
       keyDirectory: path
         .optional()
-        .describe('Folder of the signing key, for the publisher alone to read. Default: `keys` in the state directory'),
+        .describe(
+          'Folder of the signing keys, for the publisher alone to read. Default: `keys` in the state directory',
+        ),
+      keyPassphraseFile: path
+        .optional()
+        .describe(
+          'File that holds the passphrase that the signing keys are sealed with. Without one they lie open, readable by their owner only',
+        ),
     })
     .prefault({}),
   api: z

@@ -15,6 +15,8 @@ export interface Secrets {
   readonly webhookSecret?: string;
   /** With its password; before `redis.url`. */
   readonly redisUrl?: string;
+  /** Opens the signing keys: the publisher's. */
+  readonly keyPassphrase?: string;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -54,9 +56,10 @@ export const secretVariables = [
   ['REGROW_API_TOKEN', 'api.tokenFile', 'the token that asking for work over the api takes', 'api'],
   ['REGROW_WEBHOOK_SECRET', 'api.webhookSecretFile', 'the secret that GitHub signs webhooks with', 'api'],
   ['REGROW_REDIS_URL', 'redis.url', 'where Redis is, with its password', 'all'],
+  ['REGROW_KEY_PASSPHRASE', 'publish.keyPassphraseFile', 'what the signing keys are sealed with', 'publisher'],
 ] as const;
 
-/** What may hold secrets; builder and publisher hold no token. */
+/** What may hold secrets; the builder holds none, the publisher no token. */
 export type SecretHolder = 'poller' | 'conductor' | 'builder' | 'publisher' | 'api';
 
 export interface SecretOptions {
@@ -69,7 +72,7 @@ export interface SecretOptions {
 
 /** A secret is read only where a role that may hold it runs, so that no other machine needs its file. Errors: config.invalid. */
 export function readSecrets(config: Config, { environment, cwd, roles }: SecretOptions): Secrets {
-  const [forge, watch, api, webhook, redis] = secretVariables;
+  const [forge, watch, api, webhook, redis, keys] = secretVariables;
   const read = ([name, option, , holder]: (typeof secretVariables)[number], file?: string) =>
     holder === 'all' || roles === undefined || roles.includes(holder)
       ? secret(environment, name, option, file, cwd)
@@ -81,11 +84,13 @@ export function readSecrets(config: Config, { environment, cwd, roles }: SecretO
   const apiToken = read(api, config.api.tokenFile);
   const webhookSecret = read(webhook, config.api.webhookSecretFile);
   const redisUrl = read(redis);
+  const keyPassphrase = read(keys, config.publish.keyPassphraseFile);
   return {
     ...(forgeToken === undefined ? {} : { forgeToken }),
     ...(watchTokens === undefined ? {} : { watchTokens: [...new Set(watchTokens)] }),
     ...(apiToken === undefined ? {} : { apiToken }),
     ...(webhookSecret === undefined ? {} : { webhookSecret }),
     ...(redisUrl === undefined ? {} : { redisUrl }),
+    ...(keyPassphrase === undefined ? {} : { keyPassphrase }),
   };
 }

@@ -3,15 +3,16 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { systemClock } from '../adapters/clock.ts';
+import { createSignerFromPem } from '../adapters/keys/signer.ts';
 import { openLedger } from '../adapters/ledger.ts';
 import { createFsObjects } from '../adapters/objects/fs.ts';
-import { createSignerFromPem } from '../adapters/signer.ts';
 import { loadConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import { RegrowError } from '../errors.ts';
 import { createLogger } from '../log.ts';
 import type { LedgerEvent } from '../model/event.ts';
 import type { TargetName } from '../model/target.ts';
+import type { Clock } from '../ports/clock.ts';
 import { createRepositoryView, generationTargets } from '../report/repository.ts';
 import { type Daemon, startDaemon } from '../roles/daemon.ts';
 import { statePaths } from '../roles/parts.ts';
@@ -32,6 +33,8 @@ export interface DemoOptions {
   readonly say: (line: string) => void;
   /** Ends it early. */
   readonly signal: AbortSignal;
+  /** Default: the machine's. What is published does not depend on it. */
+  readonly clock?: Clock;
 }
 
 /** Seconds between two looks at upstreams and feeds: the demo does not wait for a real daemon's half hour. */
@@ -43,12 +46,13 @@ const glance = 150;
 /** Runs the distribution in a box, and tells its story. Throws when something that should happen does not. */
 export async function runDemo(options: DemoOptions): Promise<DemoSummary> {
   const started = Date.now();
+  const { clock = systemClock } = options;
   const directory = prepare(options.directory);
   const say = (line: string) => options.say(`${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`);
   say('starting a GitHub, upstream projects and an advisory feed on this machine');
   const box = await createBox({
     directory: join(directory, 'box'),
-    clock: systemClock,
+    clock,
     libcVersion: await hostLibcVersion(),
   });
   let daemon: Daemon | undefined;
@@ -58,7 +62,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary> {
     const loaded = loadConfig({ file: config });
     const log = createLogger({ level: loaded.config.logLevel, secrets: [] });
     const signer = createSignerFromPem(demoKey(), demoKeyName.replace(/\.rsa\.pub$/, ''));
-    daemon = await startDaemon({ ...loaded, log, signer });
+    daemon = await startDaemon({ ...loaded, log, keys: { signer, trusted: [signer], retired: [] }, clock });
     say(`regrow runs: ${daemon.url}  (the page; every package says why it is where it is)`);
     const story = await tell({ ...options, say, box, paths: statePaths(loaded.config) });
     const summary = { ...story, seconds: Math.round((Date.now() - started) / 100) / 10 };

@@ -81,9 +81,14 @@ export async function writeIndex(
   return gzipLargeMember(writeTar(entries, { mtime: 0, end: true }));
 }
 
-/** Puts a signature over the whole compressed index in front of it. `sourceDateEpoch` is in seconds. */
+/** Puts signatures of a signer and of its older keys over the whole compressed index in front of it. `sourceDateEpoch` is in seconds. */
 export function signIndex(index: Uint8Array, signer: Signer, sourceDateEpoch: number): Uint8Array {
-  return Buffer.concat([signatureMember(index, signer, sourceDateEpoch), index]);
+  return Buffer.concat([signatureMember(index, indexSigners(signer), sourceDateEpoch), index]);
+}
+
+/** Who signs an index, in the order of the signatures. */
+export function indexSigners(signer: Signer): readonly Signer[] {
+  return [signer, ...(signer.older ?? [])];
 }
 
 function malformed(what: string): RegrowError {
@@ -126,7 +131,11 @@ function parseEntry(paragraph: string): IndexEntry {
   };
 }
 
-function splitIndex(bytes: Uint8Array): { readonly index: Uint8Array; readonly signatures: readonly Signature[] } {
+/** An index without its signatures, and those; none are judged. Errors: package.malformed. */
+export function splitIndex(bytes: Uint8Array): {
+  readonly index: Uint8Array;
+  readonly signatures: readonly Signature[];
+} {
   const first = readGzipMember(bytes);
   const signatures = readSignatures(readTar(first.content));
   if (signatures === undefined) return { index: bytes, signatures: [] };

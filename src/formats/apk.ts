@@ -139,7 +139,7 @@ export function readApk(bytes: Uint8Array): Apk {
 export function signApk(unsigned: Uint8Array, signer: Signer, sourceDateEpoch: number): Uint8Array {
   const { control, info, signatures } = readApk(unsigned);
   if (signatures.length > 0) throw malformed('it is signed already', info);
-  return Buffer.concat([signatureMember(control, signer, sourceDateEpoch), unsigned]);
+  return Buffer.concat([signatureMember(control, [signer], sourceDateEpoch), unsigned]);
 }
 
 /** The name of the key of `keys` that signed a package. Errors: package.malformed, package.signature-invalid. */

@@ -2,7 +2,7 @@ import { verify } from 'node:crypto';
 import { RegrowError } from '../errors.ts';
 import type { Signer } from '../ports/signer.ts';
 import { gzipMember } from './gzip.ts';
-import { writeTar } from './tar.ts';
+import { type TarEntry, writeTar } from './tar.ts';
 import type { TarContents } from './tar-reader.ts';
 
 /** A key that signatures are checked with: its file name in `/etc/apk/keys`, and SubjectPublicKeyInfo PEM. */
@@ -23,19 +23,27 @@ const signatureName = /^\.SIGN\.(DSA|RSA|RSA256|RSA512)\.([^/]*\.rsa\.pub)$/;
 /** Hashes that a signature may be over. SHA-1 (`RSA`) and DSA are read, but never trusted. */
 const trusted: Partial<Record<Signature['algorithm'], string>> = { RSA256: 'sha256', RSA512: 'sha512' };
 
-/**
- * The member that goes in front of `signed`: a tar without end blocks with one file `.SIGN.RSA256.KEYNAME`, RSA PKCS#1
- * v1.5 over the sha256 of `signed` as stored (compressed). `mtime` in seconds since 1970.
- */
-export function signatureMember(signed: Uint8Array, signer: Signer, mtime: number): Uint8Array {
+function signatureEntry(signed: Uint8Array, signer: Signer): TarEntry {
   const path = `.SIGN.RSA256.${signer.keyName}`;
   if (!signatureName.test(path)) {
     throw new RegrowError('config.invalid', `the key name ${signer.keyName} does not end in .rsa.pub`, {
       remedy: 'name the key NAME.rsa, its public half NAME.rsa.pub; other names are not found by apk clients',
     });
   }
+  return { path, type: 'file', mode: 0o644, content: signer.sign(signed) };
+}
+
+/**
+ * The member that goes in front of `signed`: a tar without end blocks with one file `.SIGN.RSA256.KEYNAME` of each signer, RSA
+ * PKCS#1 v1.5 over the sha256 of `signed` as stored (compressed). apk takes the first whose key it has. `mtime` in seconds
+ * since 1970.
+ */
+export function signatureMember(signed: Uint8Array, signers: readonly Signer[], mtime: number): Uint8Array {
   return gzipMember(
-    writeTar([{ path, type: 'file', mode: 0o644, content: signer.sign(signed) }], { mtime, end: false }),
+    writeTar(
+      signers.map((signer) => signatureEntry(signed, signer)),
+      { mtime, end: false },
+    ),
   );
 }
 

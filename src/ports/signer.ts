@@ -6,4 +6,23 @@ export interface Signer {
   readonly publicKey: string;
   /** RSA PKCS#1 v1.5 over sha256 of `bytes`. */
   sign(bytes: Uint8Array): Uint8Array;
+  /** Keys that signed before and are still trusted, the newest first: they sign indexes too, for machines that know no newer key. */
+  readonly older?: readonly Signer[];
+}
+
+/** The ECDSA P-256 key of images. Only the publisher has it. */
+export interface ImageSigner {
+  /** SubjectPublicKeyInfo PEM, what cosign calls `cosign.pub`. */
+  readonly publicKey: string;
+  /** ECDSA over sha256 of `bytes`, DER. No two signatures of the same bytes are alike. */
+  sign(bytes: Uint8Array): Uint8Array;
+}
+
+/** The keys of a repository, opened. */
+export interface RepositoryKeys {
+  readonly signer: Signer;
+  /** Public keys that machines are to trust, the signing one first. */
+  readonly trusted: readonly Pick<Signer, 'keyName' | 'publicKey'>[];
+  /** File names of public keys that they are not to trust any more. */
+  readonly retired: readonly string[];
 }

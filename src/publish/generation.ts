@@ -264,7 +264,7 @@ async function makeGeneration(
 }
 
 /** The one write that readers see. The old manifest is kept first, so that it is never only in the pointer. */
-async function movePointer(objects: Objects, current: CurrentGeneration | undefined, next: Generation): Promise<void> {
+export async function movePointer(objects: Objects, current: CurrentGeneration | undefined, next: Generation): Promise<void> {
   if (current !== undefined) {
     await objects.put(generationKey(current.generation.generation), encodeJson(current.generation));
   }

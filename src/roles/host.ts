@@ -1,13 +1,13 @@
 import type { Secrets } from '../config/secrets.ts';
 import { createWorker, type JobHandlers, type SettledJob, type WorkerTimings } from '../jobs/worker.ts';
-import type { Signer } from '../ports/signer.ts';
+import type { RepositoryKeys } from '../ports/signer.ts';
 import type { SharedParts } from './parts.ts';
 import type { Verify } from './verifier.ts';
 
 export interface HostOptions {
   readonly secrets: Secrets;
-  /** Default: the key under the state directory, made when absent. */
-  readonly signer?: Signer;
+  /** Default: those of the key directory; the first is made when there is none. */
+  readonly keys?: RepositoryKeys;
   /** Who judges builds. Default: a child process without keys; tests judge in their own process, which is faster. */
   readonly verify?: Verify;
   /** False: the clock asks for nothing; only `tick` and what comes in do. */

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { openSigner } from '../adapters/signer.ts';
 import { RegrowError, toRegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
@@ -12,19 +11,21 @@ import { planPublication, tieCandidates } from '../plan/ties.ts';
 import { type Candidate } from '../plan/transaction.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Objects } from '../ports/objects.ts';
-import type { Signer } from '../ports/signer.ts';
+import type { RepositoryKeys } from '../ports/signer.ts';
 import { type PublishOptions, publishRemaining, type RefusedAddition, type Remaining } from '../publish/generation.ts';
 import { checkImage } from '../publish/image/index.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { createRepositoryMemory } from '../publish/memory.ts';
+import { resignIndexes } from '../publish/resign.ts';
 import { finalFailure, readRequest, readResult, report, requestDigest } from './effects.ts';
 import type { RoleHost } from './host.ts';
+import { announceKeys, keyRingOf } from './keys.ts';
 import { createChildVerifier, type Verify } from './verifier.ts';
 
 export interface PublisherContext {
   readonly objects: Objects;
   readonly queues: Queues;
-  readonly signer: Signer;
+  readonly keys: RepositoryKeys;
   readonly clock: Clock;
   readonly options: PublishOptions;
   /** Judges untrusted bytes where no key is: in a child process. */
@@ -40,18 +41,15 @@ const catalogueKey = 'images/current';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Where the public keys lie that packages are signed with. */
-export const publicKeysPrefix = 'repository/keys/';
-
 /** Starts the one publisher; makes its key when there is none. */
 export async function startPublisher(host: RoleHost): Promise<void> {
   const { config, exec, objects, queues, clock, paths } = host.parts;
-  const { keepGenerations, keepVersions, keyName } = config.publish;
+  const { keepGenerations, keepVersions } = config.publish;
   const superseded = new AbortController();
   const handlers = await createPublisher({
     objects,
     queues,
-    signer: host.signer ?? (await openSigner(paths.keys, keyName)),
+    keys: host.keys ?? (await keyRingOf(config, host.secrets, clock).open()),
     clock,
     options: { keepGenerations, ...(keepVersions === 0 ? {} : { keepVersions }), description: config.api.title },
     verify: host.verify ?? createChildVerifier({ exec, clock, objects: paths.objects }),
@@ -69,10 +67,12 @@ export async function startPublisher(host: RoleHost): Promise<void> {
  * generation when it started: a publisher that a later one took over from is refused from then on.
  */
 export async function createPublisher(context: PublisherContext): Promise<JobHandlers> {
-  const { objects, queues, signer, clock } = context;
+  const { objects, queues, clock } = context;
+  const { signer } = context.keys;
   const now = () => clock.now().toISOString();
-  await objects.put(`${publicKeysPrefix}${signer.keyName}`, encoder.encode(signer.publicKey));
+  await announceKeys(objects, context.keys);
   const token = ((await readCurrent(objects))?.generation.token ?? 0) + 1;
+  await resignIndexes({ objects, signer, clock }, token);
   const memory = createRepositoryMemory();
 
   return {

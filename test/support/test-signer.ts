@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { createSignerFromPem } from '../../src/adapters/signer.ts';
+import { createSignerFromPem } from '../../src/adapters/keys/signer.ts';
 import type { Signer } from '../../src/ports/signer.ts';
 
 /** A signer with a new key of the smallest allowed size: quick to make, never to be trusted. */

@@ -9,7 +9,7 @@ import type { Objects } from '../../ports/objects.ts';
 import { type IntervalBounds, shortestInterval } from '../../watch/rhythm.ts';
 import type { RoleHost } from '../host.ts';
 import { openForge } from '../parts.ts';
-import { publicKeysPrefix } from '../publisher.ts';
+import { publicKeysPrefix } from '../keys.ts';
 import { openBook } from './book.ts';
 import { createConductor } from './conductor.ts';
 import { createSuccession, type Turn } from './succession.ts';

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createSignerFromPem } from '../../../src/adapters/keys/signer.ts';
 import { openLedger } from '../../../src/adapters/ledger.ts';
 import { createFsObjects } from '../../../src/adapters/objects/fs.ts';
-import { createSignerFromPem } from '../../../src/adapters/signer.ts';
 import { type ConfigInput, configSchema } from '../../../src/config/schema.ts';
 import { demoKey, demoKeyName } from '../../../src/demo/demo-key.ts';
 import { createGitHubFake, type GitHubFake } from '../../../src/demo/fakes/github/github.ts';
@@ -138,7 +138,7 @@ export async function createSmallDistribution(options: SmallDistributionOptions)
         secrets: {},
         log,
         clock,
-        signer,
+        keys: { signer, trusted: [signer], retired: [] },
         schedule: false,
         leaseTime: 1000,
         timings: { lock: 5000, stalled: 1000, pauseFactor: 0.005 },

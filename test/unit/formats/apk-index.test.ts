@@ -6,6 +6,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readIndex, signIndex, verifyIndexSignature, writeIndex } from '../../../src/formats/apk-index.ts';
 import { readGzipMember } from '../../../src/formats/gzip.ts';
 import { readTar } from '../../../src/formats/tar-reader.ts';
+import { readIndexFile } from '../../support/independent/index-file.ts';
+import { opensslVerifies } from '../../support/independent/signature.ts';
 import { artifactOf } from '../../support/packages.ts';
 import { createTestSigner } from '../../support/test-signer.ts';
 
@@ -108,6 +110,17 @@ k:5
     expect(() => verifyIndexSignature(index, keys)).toThrow(
       expect.objectContaining({ code: 'package.signature-invalid' }),
     );
+  });
+
+  it('is signed by the older keys too, so that machines which know no newer one take it', async () => {
+    const older = createTestSigner('box');
+    const index = await writeIndex([], 'box');
+    const { signatures } = readIndexFile(
+      Buffer.from(signIndex(index, { ...createTestSigner('box-2'), older: [older] }, 0)),
+    );
+    expect(signatures.map(({ key }) => key)).toEqual(['box-2.rsa.pub', 'box.rsa.pub']);
+    const [, second] = signatures;
+    expect(second !== undefined && opensslVerifies(second, older.publicKey)).toBe(true);
   });
 
   it('is refused when it is no index', async () => {

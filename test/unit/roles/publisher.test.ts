@@ -13,6 +13,8 @@ import { createTestSigner } from '../../support/test-signer.ts';
 
 const context = {} as JobContext;
 
+const signer = createTestSigner('box');
+
 async function addition(objects: Objects, sample: SamplePackage, buildKey: string) {
   const { artifact, bytes } = await makePackage(sample);
   const key = stagingKey(buildKey, `${artifact.info.name}-${artifact.info.version}.apk`);
@@ -24,7 +26,7 @@ function publisher(objects: Objects, onSuperseded?: (error: RegrowError) => void
   return createPublisher({
     objects,
     queues: { enqueue: async () => '' } as unknown as Queues,
-    signer: createTestSigner('box'),
+    keys: { signer, trusted: [signer], retired: [] },
     clock: createManualClock('2026-06-01T09:00:00.000Z'),
     options: {},
     verify: async () => [],

@@ -1,0 +1,105 @@
+import { generateKeyPair, randomUUID } from 'node:crypto';
+import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { toRegrowError } from '../../errors.ts';
+import { invalidKey } from './failure.ts';
+import { isSealed, openKey, type Seal, sealKey } from './sealed-key.ts';
+
+const generate = promisify(generateKeyPair);
+
+async function writeDraft(path: string, content: string, mode: number): Promise<string> {
+  const draft = `${path}.${randomUUID()}.tmp`;
+  const handle = await open(draft, 'wx', mode);
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return draft;
+}
+
+/** Writes a file that is not there yet, whole or not at all; another writer's file is left as it is. Says whether it was written. */
+export async function writeNew(path: string, content: string, mode: number): Promise<boolean> {
+  let draft: string | undefined;
+  try {
+    draft = await writeDraft(path, content, mode);
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw toRegrowError(error, { file: path });
+  } finally {
+    if (draft !== undefined) await rm(draft, { force: true });
+  }
+}
+
+/** Puts a file in the place of another, whole or not at all. */
+export async function writeOver(path: string, content: string, mode: number): Promise<void> {
+  let draft: string | undefined;
+  try {
+    draft = await writeDraft(path, content, mode);
+    await rename(draft, path);
+  } catch (error) {
+    if (draft !== undefined) await rm(draft, { force: true });
+    throw toRegrowError(error, { file: path });
+  }
+}
+
+export async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw invalidKey(path, 'cannot be read', 'let the publisher read it', error);
+  }
+}
+
+/** The file of a key, `FOLDER/NAME.rsa`; its public half is beside it, `NAME.rsa.pub`. */
+export function keyPath(folder: string, name: string): string {
+  return join(folder, `${name}.rsa`);
+}
+
+/** Makes an RSA key where none of the name is. Publishers that start at once get one key. */
+export async function makeKeyFile(
+  folder: string,
+  name: string,
+  { bits, seal }: { readonly bits: number; readonly seal?: Seal | undefined },
+): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const pair = await generate('rsa', { modulusLength: bits });
+  const pem = pair.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
+  await writeNew(keyPath(folder, name), seal === undefined ? pem : await sealKey(pem, name, seal), 0o600);
+}
+
+export interface KeyFile {
+  /** PKCS#1 PEM. */
+  readonly pem: string;
+  /** Whether it lies sealed on the disk. */
+  readonly sealed: boolean;
+}
+
+/** The private key of a name; undefined where there is none. Errors: config.invalid, for one that others may read or that cannot be opened. */
+export async function readKeyFile(
+  folder: string,
+  name: string,
+  passphrase: string | undefined,
+): Promise<KeyFile | undefined> {
+  const path = keyPath(folder, name);
+  const text = await readIfThere(path);
+  if (text === undefined) return undefined;
+  const { mode } = await stat(path);
+  if ((mode & 0o077) !== 0) throw invalidKey(path, 'may be read by others', `chmod 600 ${path}`);
+  if (!isSealed(text)) return { pem: text, sealed: false };
+  if (passphrase === undefined) {
+    const remedy = 'give its passphrase to the publisher: REGROW_KEY_PASSPHRASE or publish.keyPassphraseFile';
+    throw invalidKey(path, 'is sealed, and there is no passphrase', remedy);
+  }
+  return { pem: await openKey(text, name, path, passphrase), sealed: true };
+}
+
+/** Seals a key that lies open on the disk. */
+export async function sealKeyFile(folder: string, name: string, pem: string, seal: Seal): Promise<void> {
+  await writeOver(keyPath(folder, name), await sealKey(pem, name, seal), 0o600);
+}
