@@ -48,7 +48,8 @@ const builtinTools: HostTools = {
   'linux-headers': compiler,
   m4: ['m4'],
   make: ['make'],
-  meson: ['meson'],
+  // It starts ninja, which distributions' packages of it bring.
+  meson: ['meson', 'ninja'],
   'musl-dev': compiler,
   ninja: ['ninja'],
   'ninja-build': ['ninja'],

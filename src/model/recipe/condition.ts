@@ -1,14 +1,16 @@
 import { type ErrorWhere, RegrowError } from '../../errors.ts';
 import { type Scope, substitute } from './substitute.ts';
 
-const token = /\s*(?:(==|!=|&&|\|\||[()])|"([^"]*)"|'([^']*)'|((?:\$\{\{[^}]*\}\}|[^\s()=!&|"'])+))/y;
+const token =
+  /\s*(?:(==|!=|&&|\|\||[()])|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|((?:\$\{\{[^}]*\}\}|[^\s()=!&|"'])+))/sy;
 
 type Token = { readonly operator: string } | { readonly value: string };
 
 /**
- * Whether an `if:` holds. It compares values with `==` and `!=`, joined by `&&` and `||` (`&&` binds tighter) and parentheses.
- * A value is a quoted text or a bare word, with variables in either (melange `pkg/cond`). Variables are put in after the text
- * is read, so that no value can change what the condition means. Throws recipe.condition-invalid and recipe.variable-unknown.
+ * Whether an `if:` holds. It compares values with `==` and `!=`, joined by `&&` and `||`, which count alike and go from left
+ * to right, and parentheses. A value is a quoted text or a bare word, with variables in either (melange `pkg/cond`).
+ * Variables are put in after the text is read, so that no value can change what the condition means. Throws
+ * recipe.condition-invalid and recipe.variable-unknown.
  */
 export function evaluateCondition(condition: string, scope: Scope, where: ErrorWhere = {}): boolean {
   const reader = new ConditionReader(
@@ -29,9 +31,16 @@ function tokenize(condition: string, where: ErrorWhere): Token[] {
     const match = token.exec(condition);
     if (match === null) invalid(condition, `cannot be read from character ${at + 1} on`, where);
     const [, operator, double, single, bare] = match;
-    tokens.push(operator === undefined ? { value: double ?? single ?? bare ?? '' } : { operator });
+    const quoted = double ?? single;
+    const value = quoted === undefined ? (bare ?? '') : unescape(quoted);
+    tokens.push(operator === undefined ? { value } : { operator });
   }
   return tokens;
+}
+
+/** In quotes `\\`, `\"`, `\'`, `\n` and `\t` stand for one character; a backslash before another stays. */
+function unescape(quoted: string): string {
+  return quoted.replaceAll(/\\([\\'"nt])/g, (_, one: string) => (one === 'n' ? '\n' : one === 't' ? '\t' : one));
 }
 
 function invalid(condition: string, why: string, where: ErrorWhere): never {
@@ -57,26 +66,23 @@ class ConditionReader {
   }
 
   read(): boolean {
-    const result = this.either();
+    const result = this.joined();
     if (this.at < this.tokens.length) invalid(this.condition, 'goes on where it should end', this.where);
     return result;
   }
 
-  private either(): boolean {
-    let result = this.both();
-    while (this.take('||')) result = this.both() || result;
-    return result;
-  }
-
-  private both(): boolean {
+  private joined(): boolean {
     let result = this.comparison();
-    while (this.take('&&')) result = this.comparison() && result;
-    return result;
+    for (;;) {
+      if (this.take('&&')) result = this.comparison() && result;
+      else if (this.take('||')) result = this.comparison() || result;
+      else return result;
+    }
   }
 
   private comparison(): boolean {
     if (this.take('(')) {
-      const result = this.either();
+      const result = this.joined();
       if (!this.take(')')) invalid(this.condition, 'lacks a )', this.where);
       return result;
     }

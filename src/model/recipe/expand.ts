@@ -1,6 +1,7 @@
 import { type ErrorWhere, RegrowError } from '../../errors.ts';
 import { evaluateCondition } from './condition.ts';
 import { checkVariables } from './fields.ts';
+import { type InputDefaults, inputScope, resolveGiven, resolveInputs } from './inputs.ts';
 import { isNativePipeline, type NativePipeline, nativeInputs } from './native-pipelines.ts';
 import { includePipeline, inputDefaults, type PipelineLibrary } from './pipeline.ts';
 import type { PipelineNode } from './pipeline-node.ts';
@@ -77,8 +78,8 @@ function expandSteps(nodes: readonly PipelineNode[], options: ExpandOptions, fra
     const { node, native, inputs, frame: inner, where } = entered;
     takeNeeds(entered, options);
     const steps = native === undefined ? expandSteps(node.pipeline, options, inner) : [];
-    const required = node.assertions?.['required-steps'] ?? 0;
-    if (steps.length < required) {
+    const required = node.assertions?.['required-steps'];
+    if (required !== undefined && steps.length !== required) {
       const message = `${where.package}: ${where.field}: ${required} steps have to run and ${steps.length} do`;
       throw new RegrowError('recipe.malformed', message, { ...where, remedy: 'check the conditions of the steps' });
     }
@@ -124,36 +125,34 @@ function enter(written: PipelineNode, index: number, options: ExpandOptions, fra
     field,
     ...(options.file === undefined ? {} : { file: options.file }),
   };
-  if (written.if !== undefined && !evaluateCondition(written.if, frame.scope, { ...where, field: `${field}.if` })) {
-    return undefined;
-  }
+  const holds = (condition: string | undefined, scope: Scope): boolean =>
+    condition === undefined || evaluateCondition(condition, scope, { ...where, field: `${field}.if` });
   const { uses } = written;
-  const given = Object.entries(written.with).map(
-    ([key, value]) => [key, substitute(value, frame.scope, where)] as const,
-  );
-  let node = written;
-  let inputs = new Map(given);
-  let scope = frame.scope;
   const native = uses !== undefined && isNativePipeline(uses) ? uses : undefined;
-  if (native !== undefined) {
-    inputs = withDefaults(native, inputs, nativeInputs(native), options.scope, where);
-  } else if (uses !== undefined) {
-    if (frame.open.includes(uses)) {
-      const circle = [...frame.open.slice(frame.open.indexOf(uses)), uses].join(' → ');
-      throw new RegrowError('recipe.include-cycle', `${options.package}: pipelines that use themselves: ${circle}`, {
-        ...where,
-        remedy: 'take one of these `uses` away',
-      });
+  let node = written;
+  let inputs: ReadonlyMap<string, string>;
+  if (uses === undefined) {
+    if (frame.open.length === 0 && Object.keys(written.with).length > 0) throw withoutUses(where);
+    inputs = resolveGiven(written.with, frame.scope, where);
+  } else {
+    if (written.runs !== undefined) throw twoWays(uses, where);
+    if (frame.open.includes(uses)) throw circle(uses, frame.open, where);
+    let declared: InputDefaults;
+    if (native === undefined) {
+      const definition = options.pipelines.get(uses);
+      if (definition === undefined) {
+        if (holds(written.if, frame.scope)) unknownPipeline(written, frame.scope, options, where);
+        return undefined;
+      }
+      node = includePipeline(written, definition);
+      declared = inputDefaults(definition.inputs);
+    } else {
+      declared = nativeInputs(native);
     }
-    const definition = options.pipelines.get(uses);
-    if (definition === undefined) return unknownPipeline(uses, inputs, options, where);
-    node = includePipeline(written, definition);
-    inputs = withDefaults(uses, inputs, inputDefaults(definition.inputs), options.scope, where);
-    scope = inputScope(inputs, options.scope);
-    if (definition.if !== undefined && !evaluateCondition(definition.if, scope, where)) return undefined;
-  } else if (inputs.size > 0) {
-    scope = inputScope(inputs, frame.scope);
+    inputs = resolveInputs(uses, written.with, declared, frame.scope, where);
   }
+  const scope = inputScope(inputs, frame.scope);
+  if (!holds(node.if, scope)) return undefined;
   const directory = node['working-directory'];
   return {
     node,
@@ -170,48 +169,32 @@ function enter(written: PipelineNode, index: number, options: ExpandOptions, fra
   };
 }
 
-function unknownPipeline(
-  uses: string,
-  inputs: ReadonlyMap<string, string>,
-  options: ExpandOptions,
-  where: ErrorWhere,
-): undefined {
+function unknownPipeline(node: PipelineNode, scope: Scope, options: ExpandOptions, where: ErrorWhere): void {
+  const uses = node.uses ?? '';
   if (options.unknown !== undefined) {
-    options.unknown(uses, Object.fromEntries(inputs));
-    return undefined;
+    options.unknown(uses, Object.fromEntries(resolveGiven(node.with, scope, where)));
+    return;
   }
-  throw new RegrowError('recipe.pipeline-unknown', `${options.package}: ${where.field}: there is no pipeline ${uses}`, {
+  throw new RegrowError('recipe.pipeline-unknown', `${where.package}: ${where.field}: there is no pipeline ${uses}`, {
     ...where,
     remedy: `put it in pipelines/${uses}.yaml beside the recipes`,
   });
 }
 
-/** An input that is given as empty counts as not given. Defaults may use the package's variables. */
-function withDefaults(
-  uses: string,
-  given: ReadonlyMap<string, string>,
-  defaults: Readonly<Record<string, string | undefined>>,
-  scope: Scope,
-  where: ErrorWhere,
-): Map<string, string> {
-  const inputs = new Map(given);
-  for (const [name, value] of Object.entries(defaults)) {
-    if ((inputs.get(name) ?? '') !== '') continue;
-    if (value === undefined) {
-      throw new RegrowError('recipe.malformed', `${where.package}: ${where.field}: ${uses} needs the input ${name}`, {
-        ...where,
-        field: `${where.field}.with.${name}`,
-        remedy: `give ${name} under \`with\``,
-      });
-    }
-    inputs.set(name, substitute(value, inputScope(inputs, scope), where));
-  }
-  return inputs;
+function circle(uses: string, open: readonly string[], where: ErrorWhere): RegrowError {
+  const names = [...open.slice(open.indexOf(uses)), uses].join(' → ');
+  const message = `${where.package}: pipelines that use themselves: ${names}`;
+  return new RegrowError('recipe.include-cycle', message, { ...where, remedy: 'take one of these `uses` away' });
 }
 
-function inputScope(inputs: ReadonlyMap<string, string>, outer: Scope): Scope {
-  const prefix = 'inputs.';
-  return (name) => (name.startsWith(prefix) ? inputs.get(name.slice(prefix.length)) : undefined) ?? outer(name);
+function withoutUses(where: ErrorWhere): RegrowError {
+  const message = `${where.package}: ${where.field} has \`with\`, but no \`uses\` that takes it`;
+  return new RegrowError('recipe.malformed', message, { ...where, remedy: 'say what it uses, or take `with` out' });
+}
+
+function twoWays(uses: string, where: ErrorWhere): RegrowError {
+  const message = `${where.package}: ${where.field} has both \`uses: ${uses}\` and \`runs\``;
+  return new RegrowError('recipe.malformed', message, { ...where, remedy: 'make them two steps' });
 }
 
 function absolute(directory: string): string {

@@ -17,6 +17,7 @@ const nativePipelines = {
     'retry-limit': '5',
     'purl-name': '${{package.name}}',
     'purl-version': '${{package.version}}',
+    reason: '',
   },
   'git-checkout': {
     repository: undefined,
@@ -25,10 +26,17 @@ const nativePipelines = {
     branch: '',
     tag: '',
     'expected-commit': '',
+    'expected-commit-is-branch-tip': 'false',
     'recurse-submodules': 'false',
+    'shallow-submodules': 'false',
+    'submodule-jobs': '1',
     'cherry-picks': '',
     'sparse-paths': '',
     'type-hint': '',
+    'max-retries': '3',
+    'initial-backoff': '2',
+    'max-backoff': '60',
+    reason: '',
   },
 } as const;
 

@@ -28,6 +28,11 @@ export interface PipelineNode {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** One without anything after its name is an input, too. */
+const inputSchema = optional(
+  z.looseObject({ description: optional(text), default: optional(text), required: optional(flag) }),
+).transform((input) => input ?? {});
+
 export const pipelineNodeSchema: z.ZodType<PipelineNode> = z.looseObject({
   if: optional(text),
   name: optional(text),
@@ -37,7 +42,7 @@ export const pipelineNodeSchema: z.ZodType<PipelineNode> = z.looseObject({
   with: textMap,
   runs: optional(text),
   pipeline: list(z.lazy(() => pipelineNodeSchema)),
-  inputs: mapOf(z.looseObject({ description: optional(text), default: optional(text), required: optional(flag) })),
+  inputs: mapOf(inputSchema),
   needs: optional(z.looseObject({ packages: texts })),
   assertions: optional(z.looseObject({ 'required-steps': optional(whole) })),
   'working-directory': optional(text),

@@ -53,6 +53,7 @@ export function parsePipeline(file: string, text: string): PipelineNode {
 export function includePipeline(node: PipelineNode, definition: PipelineNode): PipelineNode {
   return {
     ...node,
+    if: definition.if ?? node.if,
     inputs: definition.inputs,
     runs: definition.runs ?? node.runs,
     pipeline: definition.pipeline.length > 0 ? definition.pipeline : node.pipeline,

@@ -8,7 +8,7 @@ import type { PipelineNode } from './pipeline-node.ts';
 import type { Recipe, RecipeEnvironment, RecipeTest, Subpackage } from './recipe-schema.ts';
 import type { ResolvedPackage, ResolvedRecipe, ResolvedStep, ResolvedTest } from './resolved.ts';
 import { type Scope, substitute, substituteKnown } from './substitute.ts';
-import { buildScope, packageScope, recipeScope, subpackageInstances } from './variables.ts';
+import { buildScope, packageScope, recipeScope, type SubpackageInstance, subpackageInstances } from './variables.ts';
 
 export interface ResolveOptions {
   readonly target: Target;
@@ -105,6 +105,7 @@ export function recipePackages(recipe: Recipe, target: Target, where: ErrorWhere
   // A range may use what is known of the target, and the target's directories need the names that ranges give.
   const instances = subpackageInstances(recipe, buildScope(recipe, target, [name], variables));
   const names = [name, ...instances.map((instance) => instance.name)];
+  checkNamesOnce(recipe, instances, where);
   const scope = buildScope(recipe, target, names, variables);
   const subpackages = instances.flatMap(({ subpackage, name: subpackageName, scope: inner }) => {
     const field = `subpackages.${recipe.subpackages.indexOf(subpackage)}`;
@@ -114,6 +115,19 @@ export function recipePackages(recipe: Recipe, target: Target, where: ErrorWhere
     return present ? [{ subpackage, name: subpackageName, scope: own, field }] : [];
   });
   return { scope, origin: packageScope(name, false, scope), subpackages };
+}
+
+/** Also of packages that another architecture leaves out: what they are called may not depend on it. */
+function checkNamesOnce(recipe: Recipe, instances: readonly SubpackageInstance[], where: ErrorWhere): void {
+  const seen = new Set([recipe.package.name]);
+  for (const { subpackage, name } of instances) {
+    if (seen.has(name)) {
+      const field = `subpackages.${recipe.subpackages.indexOf(subpackage)}.name`;
+      const message = `${where.package}: ${field}: ${name} is a package of this recipe already`;
+      throw new RegrowError('recipe.malformed', message, { ...where, field, remedy: 'give one of them another name' });
+    }
+    seen.add(name);
+  }
 }
 
 export function environmentPackages(

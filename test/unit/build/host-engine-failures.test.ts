@@ -229,7 +229,7 @@ describe('before anything runs', () => {
     expect(failure).toMatchObject({
       class: 'recipe',
       code: 'build.refused',
-      message: expect.stringMatching(/rust.*melange/),
+      message: expect.stringMatching(/rust.*hostTools/),
     });
   });
 
@@ -256,7 +256,7 @@ describe('before anything runs', () => {
 
   test.each([
     ['not YAML', ': : :', 'recipe.malformed'],
-    ['a pipeline that is not there', recipe('- uses: go/build'), 'recipe.pipeline-unknown'],
+    ['a pipeline that is not there', recipe('- uses: go/none'), 'recipe.pipeline-unknown'],
     ['a variable that is not there', runs('echo ${{vars.none}}'), 'recipe.variable-unknown'],
   ])('%s', async (_name, text, code) => {
     const request = { ...fixture.request(runs('true'), target), recipe: { path: 'hello.yaml', text } };

@@ -40,8 +40,13 @@ const conditions: readonly (readonly [condition: string, holds: boolean])[] = [
   [`"\${{range.key}}" == ""`, true],
   ['${{range.key}} == ""', true],
   ['a == a && b == c', false],
-  ['a == a || b == c && b == d', true],
+  ['a == a || (b == c && b == d)', true],
   ['(a == a || b == c) && b == d', false],
+  // From left to right: `&&` binds no tighter.
+  ['a == a || b == c && b == d', false],
+  [String.raw`'it\'s' == "it's"`, true],
+  [String.raw`"a\"b\\" == 'a"b\\'`, true],
+  [String.raw`'\d' == '\\d'`, true],
   ['a==b||(b==b)', true],
   // A value cannot become part of the condition.
   ['${{vars.odd}} == x', false],

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readPipelineDirectory } from '../../../src/adapters/pipeline-directory.ts';
+import { readRecipeDirectory } from '../../../src/adapters/recipe-directory.ts';
+import { RegrowError } from '../../../src/errors.ts';
 import { createPipelineLibrary, type PipelineLibrary } from '../../../src/model/recipe/pipeline.ts';
 import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
 import { resolveRecipe, usedPipelines } from '../../../src/model/recipe/resolve.ts';
@@ -153,15 +154,39 @@ test('directories: relative to the workspace, absolute as they are, the outer on
   expect(steps[0]?.steps.map((step) => step.workingDirectory)).toEqual(['/home/build/a', '/home/build/b', '/c']);
 });
 
-test('inputs of a node without a pipeline of its own are known to what is nested in it', () => {
-  expect(runs('  - with:\n      x: 1\n    pipeline:\n      - runs: ${{inputs.x}}\n')[0]?.steps[0]?.runs).toBe('1');
+test('inputs stay known to what is nested, also in pipelines that those pipelines use', () => {
+  const pipelines = createPipelineLibrary(
+    new Map([
+      [
+        'outer',
+        'inputs:\n  x:\n    default: d\n  y:\npipeline:\n  - uses: inner\n    with:\n      y: ${{inputs.y}}!\n',
+      ],
+      [
+        'inner',
+        `inputs:
+  y:
+    default: \${{inputs.z}}
+  z:
+    default: own
+pipeline:
+  - with:
+      w: w
+    pipeline:
+      - runs: \${{inputs.w}} \${{inputs.x}} \${{inputs.y}} \${{inputs.z}}
+`,
+      ],
+    ]),
+  );
+  const run = (text: string) => resolve(`pipeline:\n${text}`, 'x86_64', pipelines).packages[0].steps;
+  const [outer] = run('  - uses: outer\n    with:\n      x: X\n      y: from ${{inputs.x}}\n');
+  expect(outer?.steps[0]?.steps[0]?.steps[0]?.runs).toBe('w X from X! own');
 });
 
 test('fetch and git-checkout stay, with all their inputs', () => {
   const steps = runs(`  - uses: fetch
     with:
       uri: https://x/\${{package.version}}.tar.gz
-      expected-sha256: abc
+      expected-sha256: ${'a'.repeat(64)}
   - uses: git-checkout
     with:
       repository: https://x/y
@@ -210,8 +235,57 @@ test('what is wrong with pipelines is refused, naming recipe and field', () => {
   expect(() => runs('  - uses: nothing\n')).toThrow(
     expect.objectContaining({ code: 'recipe.malformed', where: { file: 'pipelines/nothing.yaml' } }),
   );
-  const asserted = '  - assertions:\n      required-steps: 1\n    pipeline:\n      - if: a == b\n        runs: x\n';
-  expect(() => runs(asserted)).toThrow('1 steps have to run and 0 do');
+  const asserted = (condition: string) =>
+    `  - assertions:\n      required-steps: 1\n    pipeline:\n      - if: ${condition}\n        runs: x\n      - if: a == b\n        runs: y\n`;
+  expect(() => runs(asserted('a == b'))).toThrow('1 steps have to run and 0 do');
+  expect(runs(asserted('a == a'))[0]?.steps).toHaveLength(1);
+  expect(() => runs(asserted('a == a').replace('if: a == b', 'if: b == b'))).toThrow('1 steps have to run and 2 do');
+});
+
+test.each([
+  [
+    'an input that the pipeline has not',
+    'uses: greet\n    with: {whom: x, lod: y}',
+    'with.lod',
+    /greet has no input lod/,
+  ],
+  ['an input that fetch has not', 'uses: fetch\n    with: {url: x}', 'with.url', /fetch has no input url/],
+  [
+    'a hash that is too short',
+    `uses: fetch\n    with: {uri: x, expected-sha512: ${'a'.repeat(64)}}`,
+    'with.expected-sha512',
+    /not 128 hex digits/,
+  ],
+  [
+    'a commit that is a branch',
+    'uses: git-checkout\n    with: {repository: x, expected-commit: main}',
+    'with.expected-commit',
+    /"main", not 40 hex digits/,
+  ],
+  ['inputs of nothing', 'runs: x\n    with: {a: b}', '', /has `with`, but no `uses`/],
+  ['a pipeline and a script in one', 'uses: greet\n    runs: x', '', /both `uses: greet` and `runs`/],
+])('melange refuses %s, and so does regrow', (_, node, field, message) => {
+  const thrown = { code: 'recipe.malformed', message: expect.stringMatching(message) };
+  const where = { package: 'foo', file: 'foo.yaml', field: `pipeline.0${field === '' ? '' : `.${field}`}` };
+  expect(() => runs(`  - ${node}\n`)).toThrow(expect.objectContaining({ ...thrown, where }));
+});
+
+test('a condition of the pipeline file stands for that of the step, and knows the inputs', () => {
+  const pipelines = createPipelineLibrary(
+    new Map([['maybe', 'inputs:\n  on:\n    default: "no"\nif: \'"${{inputs.on}}" == "yes"\'\nruns: done\n']]),
+  );
+  const steps = (node: string) => resolve(`pipeline:\n  - uses: maybe\n${node}`, 'x86_64', pipelines).packages[0].steps;
+  expect(steps('')).toEqual([]);
+  expect(steps('    if: a == b\n    with:\n      on: "yes"\n')).toMatchObject([{ runs: 'done' }]);
+});
+
+test('two packages of one name are refused', () => {
+  const twice = 'subpackages:\n  - name: foo-dev\n  - name: foo-dev\n';
+  const where = { package: 'foo', file: 'foo.yaml', field: 'subpackages.1.name' };
+  expect(() => resolve(twice)).toThrow(expect.objectContaining({ code: 'recipe.malformed', where }));
+  expect(() => resolve(twice.replace('foo-dev', 'foo'))).toThrow(
+    'subpackages.0.name: foo is a package of this recipe already',
+  );
 });
 
 test('an unknown input is refused in shell text and left in a label', () => {
@@ -374,28 +448,27 @@ test('a recipe for other architectures says so', () => {
 const recipes = sharedData('wolfi-os');
 
 test.skipIf(recipes === undefined)(
-  'every real recipe resolves for both architectures, but for built-in pipelines that are not here',
+  'every real recipe resolves for both architectures, with the pipelines of its distribution before ours',
   { timeout: 180_000 },
-  () => {
-    const folder = recipes ?? '';
-    const pipelineFolder = join(folder, 'pipelines');
-    const paths = readdirSync(pipelineFolder, { recursive: true, encoding: 'utf8' }).filter((path) =>
-      path.endsWith('.yaml'),
-    );
-    const shipped = createPipelineLibrary(
-      new Map(paths.map((path) => [path.slice(0, -5), readFileSync(join(pipelineFolder, path), 'utf8')])),
-    );
-    const builtin = createPipelineLibrary(new Map([['builtin', 'runs: "true"\n']])).get('builtin');
-    const pipelines: PipelineLibrary = { get: (name) => shipped.get(name) ?? builtin };
-    const files = readdirSync(folder).filter((path) => path.endsWith('.yaml'));
+  async () => {
+    const folder = readRecipeDirectory(recipes ?? '');
+    const pipelines = createPipelineLibrary(new Map([...(await readPipelineDirectory()), ...folder.pipelines]));
     const names = new Set<string>();
-    for (const file of files) {
-      const { recipe } = parseRecipe(file, readFileSync(join(folder, file), 'utf8'));
+    const failures: string[] = [];
+    for (const { path, text } of folder.recipes) {
+      const { recipe } = parseRecipe(path, text);
       for (const arch of ['x86_64', 'aarch64'] as const) {
-        const { packages } = resolveRecipe(recipe, { target: { arch, libc: 'gnu' }, pipelines, file });
-        if (arch === 'x86_64') for (const { name } of packages) names.add(name);
+        try {
+          const { packages } = resolveRecipe(recipe, { target: { arch, libc: 'gnu' }, pipelines, file: path });
+          if (arch === 'x86_64') for (const { name } of packages) names.add(name);
+        } catch (thrown) {
+          if (!(thrown instanceof RegrowError)) throw thrown;
+          failures.push(`${path} for ${arch}: ${thrown.code}: ${thrown.message}`);
+        }
       }
     }
+    expect(failures).toEqual([]);
+    expect(folder.recipes).toHaveLength(3401);
     expect(names.size).toBe(11_166);
   },
 );
