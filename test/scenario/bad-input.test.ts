@@ -24,7 +24,9 @@ async function begin(options: SmallDistributionOptions): Promise<SmallDistributi
 async function codesOf(distribution: SmallDistribution, name: string) {
   const { blocker } = await distribution.explain(name);
   const problems = (await distribution.problems()).filter((problem) => problem.name === name);
-  const events = (await distribution.events()).filter((event) => event.package === name);
+  const events = (await distribution.events()).filter(
+    (event) => event.package === name || event.facts['image'] === name,
+  );
   return {
     problems: problems.map(({ code }) => code),
     explained: blocker.code,

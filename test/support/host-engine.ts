@@ -19,6 +19,7 @@ import { digestOf } from '../../src/model/canonical.ts';
 import { parseRecipe } from '../../src/model/recipe/recipe.ts';
 import type { TargetName } from '../../src/model/target.ts';
 import { type Objects, stagingKey } from '../../src/ports/objects.ts';
+import { loopback } from './loopback-http.ts';
 
 const arches = { x64: 'x86_64', arm64: 'aarch64' } as const;
 /** The architecture of this machine. */
@@ -67,6 +68,7 @@ export async function createEngineFixture(limits: Partial<HostEngineContext['lim
     sandbox: createSandbox({ exec }),
     sources: createSources({
       directory: join(directory, 'sources'),
+      allowPrivate: loopback,
       rewrite: [{ from: 'https://upstream.example.org/', to: `http://127.0.0.1:${port}/` }],
     }),
     git: createGit({

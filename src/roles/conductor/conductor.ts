@@ -105,7 +105,11 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     if (asked !== undefined && now >= asked.at && now - asked.at < context.settings.forgeRest) return asked;
     asked = undefined;
     // The forge first: what it says of branches is then in the mirror.
-    const proposals = await readForge(context);
+    const proposals = await readForge(context).catch(async (thrown: unknown) => {
+      // What main has is git's to say, and main goes on without the forge.
+      await repository.refresh().catch((err: unknown) => log.debug({ err }, 'the mirror is not refreshed'));
+      throw thrown;
+    });
     await repository.refresh();
     await book.remove('observation', `failure/${forgeSource}`);
     asked = { proposals, at: now };
@@ -177,7 +181,11 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
         // An image often has the name of a package, and is none.
         ...(problem.area === 'image' ? {} : { package: problem.name }),
         text: `${problem.area === 'image' ? 'image ' : ''}${problem.name}: ${problem.message}`,
-        facts: { code: problem.code, area: problem.area },
+        facts: {
+          code: problem.code,
+          area: problem.area,
+          ...(problem.area === 'image' ? { image: problem.name } : {}),
+        },
       });
     }
     await book.replace('problem', new Map(rows), (key) => {
