@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hostEngineVersion } from '../../../src/build/host/engine.ts';
 import { readApk } from '../../../src/formats/apk.ts';
 import type { BuildRequest, BuildResult } from '../../../src/model/build.ts';
 import type { Libc } from '../../../src/model/target.ts';
