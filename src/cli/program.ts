@@ -9,6 +9,7 @@ import { eventsCommand, pokeCommand, releaseCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
 import { graphCommand } from './graph.ts';
 import { initCommand } from './init.ts';
+import { keysCommand } from './keys.ts';
 import { logsCommand } from './logs.ts';
 import { createOpenReader } from './open-reader.ts';
 import { createOutput, type ExitCode, type OutputOptions } from './output.ts';
@@ -54,6 +55,7 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     graphCommand(context),
     backtestCommand(context),
     configCommand(context),
+    keysCommand(context),
   ];
   for (const command of commands) {
     // `--config` may also stand behind the command.

@@ -1,0 +1,93 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createKeyRing } from '../../../src/adapters/keys/key-ring.ts';
+import { checkKeys } from '../../../src/cli/key-check.ts';
+import { keysCommand } from '../../../src/cli/keys.ts';
+import { createOutput } from '../../../src/cli/output.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { createManualClock } from '../../fakes/manual-clock.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'regrow-keys-command-'));
+const keys = join(folder, 'keys');
+const open = join(folder, 'open.yaml');
+const sealed = join(folder, 'sealed.yaml');
+const clock = createManualClock('2026-06-01T09:00:00Z');
+
+beforeAll(async () => {
+  const config = `stateDirectory: ${folder}\npublish: {keyName: box`;
+  writeFileSync(open, `${config}}\n`);
+  writeFileSync(sealed, `${config}, keyPassphraseFile: ${join(folder, 'passphrase')}}\n`);
+  writeFileSync(join(folder, 'passphrase'), 'correct horse\n');
+  // Small keys: the command's own take long to make.
+  const ring = createKeyRing({ folder: keys, name: 'box', clock, bits: 2048 });
+  await ring.add();
+  await ring.add();
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function run(config: string, ...args: string[]) {
+  let out = '';
+  let err = '';
+  const output = createOutput({
+    stdout: { write: (text: string) => (out += text) },
+    stderr: { write: (text: string) => (err += text) },
+  });
+  const command = keysCommand({ output }).option('--config <file>');
+  await command.parseAsync(['--config', config, ...args], { from: 'user' });
+  return { out, err, exitCode: output.exitCode };
+}
+
+function doctor(file: string) {
+  const { config, secrets } = loadConfig({ file, environment: {} });
+  return checkKeys(config, secrets);
+}
+
+test('keys are listed, rotated and retired, and doctor says what each is for', async () => {
+  const listed = await run(open, 'list');
+  expect(listed.out).toMatch(
+    /KEY +STATE +SINCE +BITS +SEALED +FINGERPRINT\nbox +signs +2026-06-01 +2048 +no +[0-9a-f]{16}/,
+  );
+  expect(listed.out).toMatch(/\nbox-2 +next /);
+  expect((await run(open, 'new')).err).toContain('request.refused: the key box-2 is next already');
+  expect(await doctor(open)).toMatchObject({
+    state: 'warn',
+    text: 'box.rsa.pub signs; box-2 is next; not sealed: box, box-2',
+    remedy: expect.stringContaining('regrow keys seal') as string,
+  });
+
+  const rotated = await run(open, 'rotate');
+  expect(rotated.out).toContain('box-2.rsa.pub signs from now on, box.rsa.pub stays trusted');
+  expect((await doctor(open)).text).toContain('box-2.rsa.pub signs; box is trusted');
+  expect(await run(open, 'retire', 'box-2')).toMatchObject({ exitCode: 1 });
+  expect((await run(open, 'retire', 'box', '--json')).out).toBe('{"retired":"box"}\n');
+  const { keys: after } = JSON.parse((await run(open, 'list', '--json')).out);
+  expect(after).toMatchObject([
+    { name: 'box', state: 'retired', bits: 2048, sealed: false },
+    { name: 'box-2', state: 'signs', bits: 2048, sealed: false },
+  ]);
+});
+
+test('keys are sealed; without the passphrase the command and doctor say what to do', async () => {
+  expect(await run(open, 'seal')).toMatchObject({ exitCode: 3, err: expect.stringContaining('REGROW_KEY_PASSPHRASE') });
+  expect((await run(sealed, 'seal')).out).toBe('Sealed: box, box-2.\n');
+  expect(readFileSync(join(keys, 'box-2.rsa'), 'utf8')).not.toContain('PRIVATE KEY');
+  expect(await doctor(sealed)).toEqual({
+    name: 'signing keys',
+    state: 'ok',
+    text: 'box-2.rsa.pub signs; all are sealed',
+  });
+  expect(await doctor(open)).toMatchObject({ state: 'fail', text: expect.stringContaining('is sealed') as string });
+  expect(await run(open, 'list')).toMatchObject({ exitCode: 3 });
+  expect((await run(sealed, 'export', 'box-2')).out).toMatch(/^-----BEGIN RSA PRIVATE KEY-----\n/);
+});
+
+test('the first key is made by the command as well as by the publisher', async () => {
+  const file = join(folder, 'new.yaml');
+  writeFileSync(file, `stateDirectory: ${join(folder, 'new')}\npublish: {keyName: fresh}\n`);
+  expect((await doctor(file)).text).toBe('none here; the publisher makes the first one');
+  expect((await run(file, 'list')).out).toBe('There is no key yet: the publisher makes the first one.\n');
+  expect((await run(file, 'new', '--json')).out).toBe('{"made":"fresh"}\n');
+  expect(JSON.parse((await run(file, 'list', '--json')).out).keys).toMatchObject([{ state: 'signs', bits: 4096 }]);
+});
