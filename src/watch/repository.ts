@@ -6,6 +6,6 @@ export function isOfGitHubRepository(source: string, repository: string): boolea
   const key = source.toLowerCase();
   const name = repository.toLowerCase();
   if (key.startsWith(`github:${name}/`) || key === `github:${name}`) return true;
-  const at = key.indexOf(`github.com/${name}`);
-  return at >= 0 && /^(?:\.git)?(?:$|[/#?])/.test(key.slice(at + `github.com/${name}`.length));
+  const [, path] = /^git:[a-z]+:\/\/(?:www\.)?github\.com\/(.*)$/.exec(key) ?? [];
+  return path?.startsWith(name) === true && /^(?:\.git)?(?:$|[/#?])/.test(path.slice(name.length));
 }
