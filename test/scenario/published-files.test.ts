@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { runDemo } from '../../src/demo/run.ts';
+import { readIndexFile } from '../support/independent/index-file.ts';
+import { type PackageFile, readPackageFile } from '../support/independent/package.ts';
+import { type PublishedRepository, readPublished } from '../support/independent/repository.ts';
+import { opensslVerifies } from '../support/independent/signature.ts';
+import { readSpdxDocument } from '../support/independent/spdx.ts';
+
+/** Milliseconds that a telling of the demo's story may take. */
+const patience = 240_000;
+const folder = mkdtempSync(join(tmpdir(), 'regrow-published-'));
+const day = 86_400_000;
+let first: PublishedRepository;
+let second: PublishedRepository;
+
+/** The whole story of the demo in a folder of its own, on a clock that goes ahead of the machine's; what it leaves published. */
+async function tell(name: string, ahead: number): Promise<PublishedRepository> {
+  const directory = join(folder, name);
+  await runDemo({
+    directory,
+    once: true,
+    port: 0,
+    say: () => undefined,
+    signal: new AbortController().signal,
+    clock: { now: () => new Date(Date.now() + ahead) },
+  });
+  return readPublished(join(directory, 'state/objects'));
+}
+
+beforeAll(async () => {
+  first = await tell('one', 0);
+  second = await tell('another/much/further/down', 400 * day);
+}, 2 * patience);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Every published package of every target, taken apart by the independent reader. */
+function packages(): readonly { target: string; file: string; bytes: Buffer; read: PackageFile }[] {
+  return [...first.targets].flatMap(([target, { packages: files }]) =>
+    [...files].map(([file, bytes]) => ({ target, file, bytes, read: readPackageFile(bytes) })),
+  );
+}
+
+function sbomOf({ entries, info }: PackageFile): string {
+  const path = `var/lib/db/sbom/${info.get('pkgname')?.[0]}-${info.get('pkgver')?.[0]}.spdx.json`;
+  return entries.find((entry) => entry.path === path)?.content.toString('utf8') ?? '';
+}
+
+describe('every package and index that the demo publishes', () => {
+  it('is there for both C libraries, the same packages for each', () => {
+    const lists = [...first.targets].map(([target, { packages: files }]) => [target, [...files.keys()]] as const);
+    expect(lists.map(([target]) => target.split('-')[1])).toEqual(['gnu', 'musl']);
+    // Of the C library the version is the machine's.
+    const [gnu, musl] = lists.map(([, files]) => files.filter((file) => !file.startsWith('host-libc')));
+    expect(gnu).toEqual(musl);
+    expect(gnu).toEqual(expect.arrayContaining(['beacon-1.2.1-r0.apk', 'count-1.2.0-r1.apk', 'libtally-2.0.0-r0.apk']));
+  });
+
+  it('is read by a reader that shares no code with the writer, and openssl verifies its signature', () => {
+    for (const { file, read } of packages()) {
+      expect(`${read.info.get('pkgname')?.[0]}-${read.info.get('pkgver')?.[0]}.apk`).toBe(file);
+      for (const signature of read.signatures) {
+        const key = first.keys.get(signature.key) ?? '';
+        expect([file, opensslVerifies(signature, key)]).toEqual([file, true]);
+      }
+    }
+    for (const [target, { index }] of first.targets) {
+      const { signatures } = readIndexFile(index);
+      for (const signature of signatures)
+        expect([target, opensslVerifies(signature, first.keys.get(signature.key) ?? '')]).toEqual([target, true]);
+    }
+  });
+
+  it('has no signature any more once a byte of what is signed has changed', () => {
+    const [one] = packages();
+    const [signature] = one?.read.signatures ?? [];
+    if (signature === undefined) throw new Error('no package is signed');
+    const signed = Buffer.from(signature.signed);
+    signed.writeUInt8(signed.readUInt8(20) ^ 1, 20);
+    expect(opensslVerifies({ ...signature, signed }, first.keys.get(signature.key) ?? '')).toBe(false);
+  });
+
+  it('is in the index of its target as it is, and the index lists nothing else', () => {
+    for (const [target, { index, packages: files }] of first.targets) {
+      const { entries } = readIndexFile(index);
+      const listed = entries.map((fields) => `${fields.get('P')}-${fields.get('V')}.apk`);
+      expect(listed.toSorted()).toEqual([...files.keys()].toSorted());
+      for (const fields of entries) {
+        const bytes = files.get(`${fields.get('P')}-${fields.get('V')}.apk`) ?? Buffer.alloc(0);
+        const { checksum, info } = readPackageFile(bytes);
+        const one = (key: string) => info.get(key)?.[0];
+        expect(Object.fromEntries(fields)).toEqual({
+          C: checksum,
+          P: one('pkgname'),
+          V: one('pkgver'),
+          A: target.split('-')[0],
+          S: String(bytes.length),
+          I: one('size'),
+          T: one('pkgdesc'),
+          ...(one('url') === '' ? {} : { U: one('url') }),
+          ...(info.has('license') ? { L: info.get('license')?.join(' AND ') } : {}),
+          o: one('origin'),
+          t: one('builddate'),
+          ...(one('commit') === '' ? {} : { c: one('commit') }),
+          ...(info.has('depend') ? { D: info.get('depend')?.join(' ') } : {}),
+          ...(info.has('provides') ? { p: info.get('provides')?.join(' ') } : {}),
+          ...(info.has('provider_priority') ? { k: one('provider_priority') } : {}),
+        });
+      }
+    }
+  });
+
+  it('carries an SBOM as SPDX 2.3 has it, of a namespace of its own', () => {
+    const namespaces = packages().map(({ read, target }) => {
+      const sbom = readSpdxDocument(sbomOf(read));
+      expect(sbom.packages[0]).toMatchObject({
+        name: read.info.get('pkgname')?.[0],
+        versionInfo: read.info.get('pkgver')?.[0],
+      });
+      return `${target.split('-')[0]} ${sbom.documentNamespace}`;
+    });
+    expect(new Set(namespaces).size).toBe(namespaces.length);
+  });
+});
+
+const imageIndex = z.object({
+  manifests: z.array(z.object({ digest: z.string(), annotations: z.record(z.string(), z.string()).optional() })),
+});
+const imageManifest = z.object({
+  config: z.object({ digest: z.string() }),
+  layers: z.array(z.object({ digest: z.string() })),
+});
+
+describe('every image that the demo publishes', () => {
+  it('is there whole, and its SBOMs are SPDX 2.3', () => {
+    const namespaces: string[] = [];
+    for (const digest of first.images.values()) {
+      const { manifests } = imageIndex.parse(JSON.parse(first.blob(digest).toString()));
+      for (const { digest: manifest, annotations } of manifests) {
+        const { config, layers } = imageManifest.parse(JSON.parse(first.blob(manifest).toString()));
+        for (const one of [config, ...layers]) expect(first.blob(one.digest).length).toBeGreaterThan(0);
+        const sbom = annotations?.['dev.regrow.sbom'] ?? '';
+        namespaces.push(readSpdxDocument(first.blob(sbom).toString()).documentNamespace);
+      }
+    }
+    expect(namespaces.length).toBeGreaterThan(first.targets.size);
+    expect(new Set(namespaces).size).toBe(namespaces.length);
+  });
+});
+
+describe('told again on another clock and in another folder', () => {
+  it('gives the same bytes: packages with their SBOMs, indexes and images, for each C library', () => {
+    const digests = ({ targets, images, keys }: PublishedRepository) => ({
+      keys: Object.fromEntries(keys),
+      targets: [...targets].map(([target, { index, packages: files }]) => ({
+        target,
+        index: sha256(index),
+        packages: Object.fromEntries([...files].map(([file, bytes]) => [file, sha256(bytes)])),
+      })),
+      images: Object.fromEntries(images),
+    });
+    expect(digests(second)).toEqual(digests(first));
+  });
+});
