@@ -14,11 +14,12 @@ import { logsCommand } from './logs.ts';
 import { createOpenReader } from './open-reader.ts';
 import { createOutput, type ExitCode, type OutputOptions } from './output.ts';
 import { queueCommand } from './queue.ts';
+import { recipeCommand } from './recipe.ts';
 import { runCommandOf } from './run.ts';
 import { statusCommand } from './status.ts';
 
 /** Commands that read no configuration. */
-const standalone: ReadonlySet<string> = new Set(['demo', 'init', 'graph']);
+const standalone: ReadonlySet<string> = new Set(['demo', 'init', 'graph', 'recipe']);
 
 export interface ProgramOptions extends OutputOptions {
   readonly version: string;
@@ -53,6 +54,7 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     releaseCommand(context),
     checkCommand(context),
     graphCommand(context),
+    recipeCommand(context),
     backtestCommand(context),
     configCommand(context),
     keysCommand(context),
