@@ -127,7 +127,7 @@ function isUrl(place: string): boolean {
 }
 
 function complete(parsed: z.output<typeof configSchema>, cwd: string): Config {
-  const { forge, api, watch, advisories, objects, publish, ...rest } = parsed;
+  const { forge, api, watch, advisories, objects, publish, images, ...rest } = parsed;
   const stateDirectory = resolve(cwd, rest.stateDirectory);
   const { repository = 'recipes.git', ...otherForge } = forge;
   const place = forge.repository === undefined ? join(stateDirectory, repository) : repository;
@@ -148,6 +148,7 @@ function complete(parsed: z.output<typeof configSchema>, cwd: string): Config {
         ? {}
         : { keyPassphraseFile: resolve(cwd, publish.keyPassphraseFile) }),
     },
+    images: { ...images, ...(images.authFile === undefined ? {} : { authFile: resolve(cwd, images.authFile) }) },
     watch: { ...watch, ...tokenFile(watch) },
     api: {
       ...api,

@@ -111,6 +111,26 @@ export const configSchema = z.strictObject({
   images: z
     .strictObject({
       path: path.default('images').describe('Folder of the repository that holds the image definitions'),
+      push: z
+        .array(
+          z.strictObject({
+            registry: url
+              .refine((value) => /^https?:\/\/[^/@]+\/?$/.test(value), {
+                error: 'must be https://HOST or https://HOST:PORT',
+              })
+              .describe('Address of a registry, `https://HOST[:PORT]`'),
+            repository: z
+              .string()
+              .regex(/^[a-z0-9{][a-z0-9._/{}-]*$/)
+              .default('{name}')
+              .describe('Repository there; `{name}` is the name of the image'),
+          }),
+        )
+        .default([])
+        .describe('Registries that published images are brought to, under the tag that they have here'),
+      authFile: tokenFile.describe(
+        'File that holds the logins of registries, an `auth.json` as `skopeo login --authfile` writes it. The publisher alone reads it',
+      ),
     })
     .prefault({}),
   targets: z

@@ -13,6 +13,8 @@ export interface Secrets {
   readonly apiToken?: string;
   /** What GitHub signs its webhooks with: the api's. */
   readonly webhookSecret?: string;
+  /** Text of an `auth.json`: logins of registries that images are pushed to, the publisher's. */
+  readonly registryAuth?: string;
   /** With its password; before `redis.url`. */
   readonly redisUrl?: string;
   /** Opens the signing keys: the publisher's. */
@@ -57,9 +59,10 @@ export const secretVariables = [
   ['REGROW_WEBHOOK_SECRET', 'api.webhookSecretFile', 'the secret that GitHub signs webhooks with', 'api'],
   ['REGROW_REDIS_URL', 'redis.url', 'where Redis is, with its password', 'all'],
   ['REGROW_KEY_PASSPHRASE', 'publish.keyPassphraseFile', 'what the signing keys are sealed with', 'publisher'],
+  ['REGROW_REGISTRY_AUTH', 'images.authFile', 'the logins of registries, an `auth.json`', 'publisher'],
 ] as const;
 
-/** What may hold secrets; the builder holds none, the publisher no token. */
+/** What may hold secrets; the builder holds none, the publisher no token but the logins of registries. */
 export type SecretHolder = 'poller' | 'conductor' | 'builder' | 'publisher' | 'api';
 
 export interface SecretOptions {
@@ -72,7 +75,7 @@ export interface SecretOptions {
 
 /** A secret is read only where a role that may hold it runs, so that no other machine needs its file. Errors: config.invalid. */
 export function readSecrets(config: Config, { environment, cwd, roles }: SecretOptions): Secrets {
-  const [forge, watch, api, webhook, redis, keys] = secretVariables;
+  const [forge, watch, api, webhook, redis, keys, registries] = secretVariables;
   const read = ([name, option, , holder]: (typeof secretVariables)[number], file?: string) =>
     holder === 'all' || roles === undefined || roles.includes(holder)
       ? secret(environment, name, option, file, cwd)
@@ -85,6 +88,7 @@ export function readSecrets(config: Config, { environment, cwd, roles }: SecretO
   const webhookSecret = read(webhook, config.api.webhookSecretFile);
   const redisUrl = read(redis);
   const keyPassphrase = read(keys, config.publish.keyPassphraseFile);
+  const registryAuth = read(registries, config.images.authFile);
   return {
     ...(forgeToken === undefined ? {} : { forgeToken }),
     ...(watchTokens === undefined ? {} : { watchTokens: [...new Set(watchTokens)] }),
@@ -92,5 +96,6 @@ export function readSecrets(config: Config, { environment, cwd, roles }: SecretO
     ...(webhookSecret === undefined ? {} : { webhookSecret }),
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(keyPassphrase === undefined ? {} : { keyPassphrase }),
+    ...(registryAuth === undefined ? {} : { registryAuth }),
   };
 }

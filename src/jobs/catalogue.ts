@@ -43,9 +43,20 @@ const payloads = {
   /** Sign and publish. `request`: object key of what to publish. */
   publish: z.strictObject({ request: text, attempt }),
   'publish-image': z.strictObject({ request: text, attempt }),
+  /** Bring a published image to a registry. `request`: object key. */
+  'push-image': z.strictObject({ request: text, attempt }),
   /** Something came out. `key`: object key of the result document. `effect`: what it is the result of, unique. */
   result: z.strictObject({
-    kind: z.enum(['watched', 'observed', 'built', 'verified', 'published', 'image-built', 'image-published']),
+    kind: z.enum([
+      'watched',
+      'observed',
+      'built',
+      'verified',
+      'published',
+      'image-built',
+      'image-published',
+      'image-pushed',
+    ]),
     key: text,
     effect: text,
   }),
@@ -79,7 +90,7 @@ export function buildQueue(target: TargetName): string {
 }
 
 /** The queues that are not of one target. */
-export const fixedQueues = ['watch', 'control', 'publish', 'results'] as const;
+export const fixedQueues = ['watch', 'control', 'publish', 'push', 'results'] as const;
 
 export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> } = {
   'watch-releases': {
@@ -179,6 +190,16 @@ export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> 
     effect: (job) => [job.request, job.attempt],
     attempts: 8,
     pause: 5_000,
+    remember: 24 * hour,
+  },
+  // A queue of its own: a slow registry keeps no package from being published.
+  'push-image': {
+    version: 1,
+    payload: payloads['push-image'],
+    queue: () => 'push',
+    effect: (job) => [job.request, job.attempt],
+    attempts: 4,
+    pause: 30_000,
     remember: 24 * hour,
   },
   result: {

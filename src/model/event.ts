@@ -20,6 +20,7 @@ export const ledgerEventSchema = z.strictObject({
     'gate-failed',
     'published',
     'image-published',
+    'image-pushed',
     'image-failed',
     'finding-opened',
     'finding-closed',

@@ -66,6 +66,21 @@ export const imagePublishRequestSchema = z.strictObject({
   vulnerabilities: z.array(z.string()),
 });
 
+/** A published image to bring to a registry. */
+export const imagePushRequestSchema = z.strictObject({
+  kind: z.literal('image-push'),
+  /** `NAME:TAG` */
+  ref: z.string(),
+  /** Of the index, `sha256:HEX`. */
+  digest: z.string(),
+  /** When it was published: an image that is published a second time is pushed a second time. */
+  at: z.iso.datetime(),
+  /** `https://HOST[:PORT]` */
+  registry: z.string(),
+  repository: z.string(),
+  tag: z.string(),
+});
+
 /** Sources that are asked together. */
 export const watchRequestSchema = z.strictObject({
   kind: z.literal('watch'),
@@ -88,6 +103,7 @@ export const requestSchema = z.discriminatedUnion('kind', [
   publishRequestSchema,
   imageRequestSchema,
   imagePublishRequestSchema,
+  imagePushRequestSchema,
   watchRequestSchema,
 ]);
 
@@ -95,5 +111,6 @@ export type VerifyRequest = z.infer<typeof verifyRequestSchema>;
 export type PublishRequest = z.infer<typeof publishRequestSchema>;
 export type ImageRequest = z.infer<typeof imageRequestSchema>;
 export type ImagePublishRequest = z.infer<typeof imagePublishRequestSchema>;
+export type ImagePushRequest = z.infer<typeof imagePushRequestSchema>;
 export type WatchRequest = z.infer<typeof watchRequestSchema>;
 export type Request = z.infer<typeof requestSchema>;

@@ -116,6 +116,12 @@ export const imagePublishedResultSchema = z.strictObject({
   failure: buildFailureSchema.optional(),
 });
 
+export const imagePushedResultSchema = z.strictObject({
+  ...common,
+  kind: z.literal('image-pushed'),
+  failure: buildFailureSchema.optional(),
+});
+
 export const resultSchema = z.discriminatedUnion('kind', [
   watchedResultSchema,
   observedResultSchema,
@@ -124,6 +130,7 @@ export const resultSchema = z.discriminatedUnion('kind', [
   publishedResultSchema,
   imageBuiltResultSchema,
   imagePublishedResultSchema,
+  imagePushedResultSchema,
 ]);
 
 export type WatchAnswer = z.infer<typeof watchAnswerSchema>;

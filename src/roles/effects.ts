@@ -82,6 +82,11 @@ export async function report(objects: Objects, queues: Queues, result: Result): 
 export function finalFailure(thrown: unknown): BuildFailure {
   const error = toRegrowError(thrown);
   if (error.retry !== 'never') throw error;
+  return failureReport(error);
+}
+
+/** An error as a result has it. */
+export function failureReport(error: RegrowError): BuildFailure {
   const { code, message } = reportError(error);
   return { class: 'package', code, message, tail: [] };
 }

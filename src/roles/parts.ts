@@ -77,7 +77,7 @@ export interface PartsOptions {
   readonly wrapObjects?: (objects: Objects) => Objects;
 }
 
-const userAgent = 'regrow (+https://github.com/regrow-dev/regrow)';
+export const userAgent = 'regrow (+https://github.com/regrow-dev/regrow)';
 
 /** Opens what every role needs; starts a private redis-server where none is configured. */
 export async function openParts(options: PartsOptions): Promise<SharedParts> {

@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import { readRegistryAuth } from '../adapters/oci/credentials.ts';
+import { createRegistries } from '../adapters/oci/registries.ts';
 import { RegrowError, toRegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
@@ -11,15 +13,19 @@ import { planPublication, tieCandidates } from '../plan/ties.ts';
 import { type Candidate } from '../plan/transaction.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Objects } from '../ports/objects.ts';
+import type { Registries } from '../ports/registry.ts';
 import type { RepositoryKeys } from '../ports/signer.ts';
-import { type PublishOptions, publishRemaining, type RefusedAddition, type Remaining } from '../publish/generation.ts';
+import type { RefusedAddition } from '../publish/additions.ts';
+import { type PublishOptions, publishRemaining, type Remaining } from '../publish/generation.ts';
 import { checkImage } from '../publish/image/index.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { createRepositoryMemory } from '../publish/memory.ts';
 import { resignIndexes } from '../publish/resign.ts';
 import { finalFailure, readRequest, readResult, report, requestDigest } from './effects.ts';
 import type { RoleHost } from './host.ts';
+import { createImagePusher } from './image-pusher.ts';
 import { announceKeys, keyRingOf } from './keys.ts';
+import { userAgent } from './parts.ts';
 import { createChildVerifier, type Verify } from './verifier.ts';
 
 export interface PublisherContext {
@@ -58,8 +64,23 @@ export async function startPublisher(host: RoleHost): Promise<void> {
       superseded.abort();
     },
   });
-  const worker = host.work('publish', 1, handlers);
-  superseded.signal.addEventListener('abort', () => void worker.end({ how: 'stop', grace: leaveTime }));
+  const pusher = createImagePusher({ objects, queues, clock, registries: registriesOf(host) });
+  const workers = [host.work('publish', 1, handlers), host.work('push', 1, pusher)];
+  superseded.signal.addEventListener('abort', () => {
+    for (const worker of workers) void worker.end({ how: 'stop', grace: leaveTime });
+  });
+}
+
+/** The registries that images are pushed to, with their logins. Errors: config.invalid. */
+function registriesOf({ parts, secrets }: RoleHost): Registries {
+  const { images, network } = parts.config;
+  const { registryAuth } = secrets;
+  return createRegistries({
+    userAgent,
+    addresses: images.push.map(({ registry }) => registry),
+    allowPrivate: network.allowPrivate,
+    ...(registryAuth === undefined ? {} : { credentials: readRegistryAuth(registryAuth) }),
+  });
 }
 
 /**

@@ -5,7 +5,10 @@ import type { PackageInfo } from '../../src/model/artifact.ts';
 import { artifactOf } from './packages.ts';
 
 /** A file's content and mode, `-> target` of a symlink, `=> path` of a hard link, or a directory's mode. */
-export type TestFile = string | { readonly text: string; readonly mode: number } | { readonly directory: number };
+export type TestFile =
+  | string
+  | { readonly text: string | Uint8Array; readonly mode: number }
+  | { readonly directory: number };
 
 /** A real, unsigned package file; directories on the way to each file are added. */
 export async function apkFile(
@@ -31,6 +34,7 @@ export async function apkFile(
 function tarEntry(path: string, file: TestFile): TarEntry {
   if (typeof file === 'object' && 'directory' in file) return { path, type: 'directory', mode: file.directory };
   const { text, mode } = typeof file === 'string' ? { text: file, mode: 0o644 } : file;
+  if (typeof text !== 'string') return { path, type: 'file', mode, content: text };
   if (text.startsWith('-> ')) return { path, type: 'symlink', mode: 0o777, link: text.slice(3) };
   if (text.startsWith('=> ')) return { path, type: 'hardlink', mode, link: text.slice(3) };
   return { path, type: 'file', mode, content: Buffer.from(text) };

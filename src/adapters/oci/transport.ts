@@ -134,7 +134,7 @@ export function createTransport(registry: URL, options: TransportOptions): Trans
     if (answer.status === 401 || answer.status === 403) {
       throw unauthorized(
         answer.url,
-        `does not let ${credentials(registry.host)?.username ?? 'nobody'} do that`,
+        `does not let ${credentials(registry.host)?.username ?? 'anonymous'} do that`,
         answer,
       );
     }

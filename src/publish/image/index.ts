@@ -6,6 +6,7 @@ export type { AssembledImage } from './assemble.ts';
 export { assembleImage } from './assemble.ts';
 export { checkImage } from './check.ts';
 export { commandOf } from './command.ts';
+export { pushImage } from './push.ts';
 
 export interface ImageIndex {
   readonly index: OciBlob;

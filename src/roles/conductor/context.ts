@@ -16,6 +16,8 @@ export interface ConductorSettings {
   readonly recipesPath: string;
   /** Folder of the recipe repository that holds image definitions. */
   readonly imagesPath: string;
+  /** Registries that published images are brought to; `repository` has `{name}` for the image's. */
+  readonly push: readonly { readonly registry: string; readonly repository: string }[];
   readonly policy: Policy;
   /** Whether a proposal that is green on every target merges by itself. */
   readonly mergeGreen: boolean;

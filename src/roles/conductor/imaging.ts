@@ -17,6 +17,7 @@ import type { PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
 import { findingsAt } from './finding.ts';
+import { followPushes, restAfterFailure } from './pushing.ts';
 import type { World } from './world.ts';
 
 export interface ImageFacts {
@@ -57,9 +58,6 @@ export async function updateImages(context: ConductorContext, world: World, fact
     }
   }
 }
-
-/** How long a publication that failed rests before it is asked for again, milliseconds. */
-const restAfterFailure = 10 * 60_000;
 
 interface ImageOf {
   readonly name: string;
@@ -135,14 +133,16 @@ async function followImage(
   const published = world.images.images.find((image) => image.ref === ref);
   const vulnerabilities = vulnerabilitiesOf(world, request, advisories);
   if (published?.digest === `sha256:${built.index}` && isDeepStrictEqual(published.vulnerabilities, vulnerabilities)) {
-    if (book.holds('image', ref, published)) return;
+    const pushed = await followPushes(context, world, published, request.definition.path);
+    const row = pushed.length === 0 ? published : { ...published, pushed: [...pushed] };
+    if (book.holds('image', ref, row)) return;
     await book.tell({
       id: `image-published/${ref}/${published.digest}`,
       kind: 'image-published',
       text: `${ref} is published from generation ${published.generation}: ${published.platforms[0]?.output.trim() ?? ''}`,
       facts: { ref, digest: published.digest },
     });
-    await book.put('image', ref, published);
+    await book.put('image', ref, row);
     return;
   }
   const publish: ImagePublishRequest = {

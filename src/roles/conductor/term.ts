@@ -8,8 +8,8 @@ import type { Ledger } from '../../ports/ledger.ts';
 import type { Objects } from '../../ports/objects.ts';
 import { type IntervalBounds, shortestInterval } from '../../watch/rhythm.ts';
 import type { RoleHost } from '../host.ts';
-import { openForge } from '../parts.ts';
 import { publicKeysPrefix } from '../keys.ts';
+import { openForge } from '../parts.ts';
 import { openBook } from './book.ts';
 import { createConductor } from './conductor.ts';
 import { createSuccession, type Turn } from './succession.ts';
@@ -89,6 +89,7 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
         targets: config.targets,
         recipesPath: config.recipes.path,
         imagesPath: config.images.path,
+        push: config.images.push,
         policy: config.policy,
         mergeGreen: config.forge.mergeGreen,
         watch,

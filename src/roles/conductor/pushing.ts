@@ -1,0 +1,54 @@
+import type { ImagePublication } from '../../model/publication.ts';
+import type { ImagePushRequest } from '../../model/request.ts';
+import { readResult, requestDigest, resultKey, storeRequest } from '../effects.ts';
+import type { ConductorContext } from './context.ts';
+import { ensureJob } from './ensure.ts';
+import type { World } from './world.ts';
+
+/** How long a publication or push that failed rests before it is asked for again, milliseconds. */
+export const restAfterFailure = 10 * 60_000;
+
+type Pushed = NonNullable<ImagePublication['pushed']>;
+
+/**
+ * Brings a published image to every registry that is configured, and says where it is by now. What failed is a problem of the
+ * image, and is tried again. `file`: of its definition.
+ */
+export async function followPushes(
+  context: ConductorContext,
+  world: World,
+  image: ImagePublication,
+  file: string,
+): Promise<Pushed> {
+  const { objects, book, clock, settings } = context;
+  const { ref, digest, at } = image;
+  const [name = ref, tag = 'latest'] = ref.split(':');
+  const pushed: Pushed = [];
+  for (const { registry, repository: template } of settings.push) {
+    const repository = template.replaceAll('{name}', name);
+    const to = `${new URL(registry).host}/${repository}:${tag}`;
+    const request: ImagePushRequest = { kind: 'image-push', ref, digest, at, registry, repository, tag };
+    const key = await storeRequest(objects, request);
+    const effect = `push-image-${requestDigest(key)}`;
+    const done = await readResult(objects, effect, 'image-pushed');
+    if (done !== undefined && done.failure === undefined) {
+      pushed.push({ to, at: done.at });
+      await book.tell({
+        id: `image-pushed/${to}/${digest}/${at}`,
+        kind: 'image-pushed',
+        text: `${ref} is at ${to}`,
+        facts: { ref, to, digest },
+      });
+      continue;
+    }
+    if (done?.failure !== undefined) {
+      const { code, message } = done.failure;
+      const text = `it cannot be pushed to ${to}: ${message}`;
+      world.problems.set(`image/${ref} ${to}`, { area: 'image', name: ref, code, message: text, file });
+      if (clock.now().getTime() - Date.parse(done.at) < restAfterFailure) continue;
+      await objects.remove(resultKey(effect));
+    }
+    await ensureJob(context, 'push-image', effect, (attempt) => ({ request: key, attempt }));
+  }
+  return pushed;
+}
