@@ -1,9 +1,5 @@
 import { createHash } from 'node:crypto';
-
-/** Where the files of a package came from: a `git-checkout` or a `fetch` of its recipe. */
-export type SpdxSource =
-  | { readonly kind: 'git'; readonly repository: string; readonly tag?: string; readonly commit: string }
-  | { readonly kind: 'archive'; readonly url: string; readonly sha256?: string; readonly sha512?: string };
+import type { BuildSource } from '../model/build.ts';
 
 /** What the SBOM of one package says; all of it is known before the package is assembled. */
 export interface SpdxFacts {
@@ -19,7 +15,7 @@ export interface SpdxFacts {
   readonly distribution: { readonly namespace: string; readonly name: string; readonly version?: string };
   /** The recipe it was built from. */
   readonly recipe: { readonly path: string; readonly repository?: string; readonly commit: string };
-  readonly sources: readonly SpdxSource[];
+  readonly sources: readonly BuildSource[];
   /** What built it, `name version` each: the engine, the compiler. */
   readonly tools: readonly string[];
   /** Seconds since 1970. */
@@ -67,7 +63,7 @@ export function decodeName(part: string): string {
 }
 
 /** The purl of a source: of GitHub's own type where it is there, else generic with its address. */
-export function sourcePurl(source: SpdxSource): string {
+export function sourcePurl(source: BuildSource): string {
   const address = source.kind === 'git' ? source.repository : source.url;
   if (source.kind === 'archive') {
     const file = (URL.canParse(address) && decodeName(new URL(address).pathname.split('/').at(-1) ?? '')) || 'source';
@@ -107,7 +103,7 @@ export function licenseExpression(licenses: readonly string[]): string {
   return parts.map((part) => (parts.length > 1 && part.includes(' ') ? `(${part})` : part)).join(' AND ');
 }
 
-function sourcePackage(source: SpdxSource, index: number): SpdxPackage {
+function sourcePackage(source: BuildSource, index: number): SpdxPackage {
   const purl = sourcePurl(source);
   const location = source.kind === 'git' ? `git+${source.repository}@${source.commit}` : source.url;
   const digests =

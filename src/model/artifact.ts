@@ -36,6 +36,8 @@ export const artifactSchema = z.strictObject({
   bytes: z.number().int(),
   /** `Q1` + base64(sha1(control member)): what apk knows a package by. */
   checksum: z.string(),
+  /** sha256, hex, of the signed account of where it came from, once published: a DSSE envelope of SLSA provenance. */
+  provenance: z.string().optional(),
 });
 
 export type PackageInfo = z.infer<typeof packageInfoSchema>;

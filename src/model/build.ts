@@ -60,6 +60,22 @@ export const testResultSchema = z.strictObject({
   failure: buildFailureSchema.optional(),
 });
 
+/** A source that a build fetched, with the hash that it was checked against. */
+export const buildSourceSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('git'),
+    repository: z.string(),
+    tag: z.string().optional(),
+    commit: z.string(),
+  }),
+  z.strictObject({
+    kind: z.literal('archive'),
+    url: z.string(),
+    sha256: z.string().optional(),
+    sha512: z.string().optional(),
+  }),
+]);
+
 /** What a builder leaves in staging when it is done: `staging/BUILDKEY/result.json`. */
 export const buildResultSchema = z.strictObject({
   schema: z.literal(1),
@@ -72,8 +88,12 @@ export const buildResultSchema = z.strictObject({
   failure: buildFailureSchema.optional(),
   /** Key of the log in the object store. */
   log: z.string(),
+  /** ISO 8601: when it began. */
+  startedAt: z.iso.datetime().optional(),
   milliseconds: z.number(),
   builder: z.string(),
+  /** What it fetched, in the order of its steps. */
+  sources: z.array(buildSourceSchema).optional(),
 });
 
 /** The ledger's row of one attempt. Key: `BUILDKEY.ATTEMPT`. */
@@ -99,5 +119,6 @@ export type BuildRequest = z.infer<typeof buildRequestSchema>;
 export type FailureClass = z.infer<typeof failureClassSchema>;
 export type BuildFailure = z.infer<typeof buildFailureSchema>;
 export type TestResult = z.infer<typeof testResultSchema>;
+export type BuildSource = z.infer<typeof buildSourceSchema>;
 export type BuildResult = z.infer<typeof buildResultSchema>;
 export type BuildAttempt = z.infer<typeof buildAttemptSchema>;

@@ -3,6 +3,7 @@ import {
   type BuildFailure,
   type BuildRequest,
   type BuildResult,
+  type BuildSource,
   buildResultSchema,
   type TestResult,
 } from '../../model/build.ts';
@@ -50,9 +51,9 @@ export async function runHostBuild(
 ): Promise<BuildResult> {
   const earlier = await readPassed(context, names.buildKey);
   if (earlier !== undefined) return earlier;
-  const started = context.clock.now().getTime();
+  const started = context.clock.now();
   const log = createBuildLog(context.limits.outputLimit, (text) => context.liveLog?.add(names.buildKey, text));
-  const build: RunningBuild = { request, context, log, signal, step: undefined };
+  const build: RunningBuild = { request, context, log, signal, step: undefined, sources: () => [] };
   let packages: readonly PackagedTree[] = [];
   let tests: readonly TestResult[] = [];
   let failure: BuildFailure | undefined;
@@ -77,8 +78,10 @@ export async function runHostBuild(
     tests: [...tests],
     ...(failure === undefined ? {} : { failure }),
     log: stagingKey(names.buildKey, 'log'),
-    milliseconds: context.clock.now().getTime() - started,
+    startedAt: started.toISOString(),
+    milliseconds: context.clock.now().getTime() - started.getTime(),
     builder: context.builder,
+    sources: [...build.sources()],
   };
   await leave(context, result, kept, log);
   return result;
@@ -91,6 +94,8 @@ interface RunningBuild {
   readonly signal: AbortSignal;
   /** The step that is running; for the failure. */
   step: (() => string | undefined) | undefined;
+  /** What the steps fetched until now. */
+  sources: () => readonly BuildSource[];
 }
 
 interface Outcome {
@@ -173,6 +178,7 @@ async function buildPackages(build: RunningBuild, place: BuildPlace): Promise<re
   const { compiler } = runner;
   if (compiler !== undefined) log.say(`compiler: ${compiler}`);
   build.step = runner.current;
+  build.sources = runner.sources;
   for (const one of resolved.packages) await runner.run(one.steps);
   build.step = () => 'package';
 

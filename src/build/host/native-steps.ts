@@ -1,5 +1,6 @@
 import { RegrowError } from '../../errors.ts';
-import { decodeName, type SpdxSource } from '../../formats/spdx.ts';
+import { decodeName } from '../../formats/spdx.ts';
+import type { BuildSource } from '../../model/build.ts';
 import type { ResolvedStep } from '../../model/recipe/resolved.ts';
 import type { Git } from '../../ports/git.ts';
 import type { Sources } from '../../ports/sources.ts';
@@ -21,14 +22,18 @@ export interface NativeStepContext {
 type Inputs = Readonly<Record<string, string>>;
 
 /** Does a `fetch` or `git-checkout` outside of the sandbox, which has no network. Returns what the SBOM says of it. */
-export function runNativeStep(step: ResolvedStep, context: NativeStepContext): Promise<SpdxSource> {
+export function runNativeStep(step: ResolvedStep, context: NativeStepContext): Promise<BuildSource> {
   const inputs = step.native?.with ?? {};
   return step.native?.uses === 'git-checkout'
     ? checkOut(inputs, step.workingDirectory, context)
     : fetchArchive(inputs, step.workingDirectory, context);
 }
 
-async function fetchArchive(inputs: Inputs, workingDirectory: string, context: NativeStepContext): Promise<SpdxSource> {
+async function fetchArchive(
+  inputs: Inputs,
+  workingDirectory: string,
+  context: NativeStepContext,
+): Promise<BuildSource> {
   const { workspace, sources, say, signal } = context;
   const uri = inputs['uri'] ?? '';
   const sha256 = inputs['expected-sha256'] ?? '';
@@ -54,7 +59,7 @@ async function fetchArchive(inputs: Inputs, workingDirectory: string, context: N
   return { kind: 'archive', url: uri, sha256: file.sha256, ...(sha512 === '' ? {} : { sha512: file.sha512 }) };
 }
 
-async function checkOut(inputs: Inputs, workingDirectory: string, context: NativeStepContext): Promise<SpdxSource> {
+async function checkOut(inputs: Inputs, workingDirectory: string, context: NativeStepContext): Promise<BuildSource> {
   const { workspace, git, say, signal } = context;
   const repository = inputs['repository'] ?? '';
   const tag = inputs['tag'] ?? '';

@@ -1,5 +1,5 @@
 import { RegrowError } from '../../errors.ts';
-import type { SpdxSource } from '../../formats/spdx.ts';
+import type { BuildSource } from '../../model/build.ts';
 import type { ResolvedStep } from '../../model/recipe/resolved.ts';
 import type { Workspace } from '../../ports/workspace.ts';
 import type { BuildLog } from './build-log.ts';
@@ -19,7 +19,7 @@ export interface StepRunner {
   /** The step that is running, or that failed. */
   current(): string | undefined;
   /** What native steps brought, in order. */
-  sources(): readonly SpdxSource[];
+  sources(): readonly BuildSource[];
 }
 
 export interface StepPlace {
@@ -45,7 +45,7 @@ interface HostFacts {
 
 export async function createStepRunner(place: StepPlace, context: HostEngineContext): Promise<StepRunner> {
   const { workspace, log, signal } = place;
-  const sources: SpdxSource[] = [];
+  const sources: BuildSource[] = [];
   let current: string | undefined;
   const facts = await look();
   if (facts.missing.length > 0) throw commandsMissing(place.package, facts.missing);
