@@ -41,6 +41,7 @@ export type ErrorCode =
   | 'package.signature-invalid'
   | 'package.conflict' // another digest is published under this NAME-VERSION-rN
   | 'package.version-lowered' // main asks for less than is published
+  | 'package.withdrawn' // a version that is not to be published any more
   | 'plan.too-many-followers' // an update whose recipe says `shared: true` would rebuild more than is allowed
   | 'solve.unsatisfiable'
   | 'repository.moved' // the pointer was swapped by someone else

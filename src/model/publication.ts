@@ -2,6 +2,18 @@ import { z } from 'zod';
 import { artifactSchema } from './artifact.ts';
 import { targetNameSchema } from './target.ts';
 
+/** One version of a recipe that is not to be published: all its packages, on all targets. */
+export const withdrawnSchema = z.strictObject({
+  /** Name of the recipe. */
+  origin: z.string(),
+  /** Full version. */
+  version: z.string(),
+  reason: z.string(),
+  at: z.iso.datetime(),
+  /** Only held back, because the repository went back to this generation; absent: withdrawn for good. */
+  rolledBackTo: z.number().int().nonnegative().optional(),
+});
+
 /**
  * One generation of the distribution: every target at once, so that no target is ever ahead of another. The pointer
  * `repository/current` holds the manifest of the newest; older manifests stay under `repository/generations/N.json`.
@@ -14,10 +26,22 @@ export const generationSchema = z.strictObject({
   token: z.number().int().nonnegative(),
   at: z.iso.datetime(),
   /** By target name. `index`: digest of APKINDEX.tar.gz. `packages`: digest of the JSON list of its artifacts. */
-  targets: z.partialRecord(targetNameSchema, z.strictObject({ index: z.string(), packages: z.string() })),
+  targets: z.partialRecord(
+    targetNameSchema,
+    z.strictObject({
+      index: z.string(),
+      packages: z.string(),
+      /** How many packages are in the list. */
+      count: z.number().int().nonnegative().optional(),
+    }),
+  ),
   /** What this generation added or took away, `NAME-VERSION-rN TARGET`. */
   added: z.array(z.string()),
   removed: z.array(z.string()),
+  /** Carried on from generation to generation, sorted by origin, then by when. */
+  withdrawn: z.array(withdrawnSchema).optional(),
+  /** Which generation this one went back to. */
+  rolledBackTo: z.number().int().nonnegative().optional(),
 });
 
 /** The artifacts of one target in one generation, sorted by name, then version. */
@@ -49,6 +73,7 @@ export const imagePublicationSchema = z.strictObject({
 /** The image tags that are published; the pointer `images/current`. */
 export const imageCatalogueSchema = z.strictObject({ schema: z.literal(1), images: z.array(imagePublicationSchema) });
 
+export type Withdrawn = z.infer<typeof withdrawnSchema>;
 export type Generation = z.infer<typeof generationSchema>;
 export type ImagePublication = z.infer<typeof imagePublicationSchema>;
 export type ImageCatalogue = z.infer<typeof imageCatalogueSchema>;

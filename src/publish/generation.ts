@@ -1,16 +1,17 @@
+import { isDeepStrictEqual } from 'node:util';
 import { RegrowError } from '../errors.ts';
 import type { Artifact } from '../model/artifact.ts';
-import type { Generation } from '../model/publication.ts';
+import type { Generation, Withdrawn } from '../model/publication.ts';
 import type { TargetName } from '../model/target.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { Signer } from '../ports/signer.ts';
-import { publishedChecksum, recordPublished } from './former.ts';
-import { nextPackages, putBlob, type Removal, writeListing } from './listing.ts';
+import { type Addition, label, missingAdditions, publishPackage, type RefusedAddition } from './additions.ts';
+import { recordPublished } from './former.ts';
+import { nextPackages, type Removal, writeListing } from './listing.ts';
 import { type CurrentGeneration, currentKey, encodeJson, generationKey, readCurrent } from './manifest.ts';
 import { createRepositoryMemory, type RepositoryMemory } from './memory.ts';
 import { pruneGenerations } from './prune.ts';
-import { checkStaged, signStaged } from './signing.ts';
 
 export interface PublishPorts {
   readonly objects: Objects;
@@ -18,13 +19,6 @@ export interface PublishPorts {
   readonly clock: Clock;
   /** Of the generations that this process wrote: the next one costs what it changes. None: everything is read again. */
   readonly memory?: RepositoryMemory;
-}
-
-export interface Addition {
-  /** Where the unsigned package lies, `staging/BUILDKEY/NAME-VERSION.apk`. */
-  readonly key: string;
-  /** As it was verified: digest and size of the unsigned file. */
-  readonly artifact: Artifact;
 }
 
 export interface PublishTransaction {
@@ -48,12 +42,6 @@ export interface PublishOptions {
 const defaultKeep = 20;
 const defaultDescription = 'regrow';
 
-/** An addition that can never be published as it is, and why: package.conflict or package.malformed. */
-export interface RefusedAddition {
-  readonly addition: Addition;
-  readonly error: RegrowError;
-}
-
 /** Of what is left when some additions are refused, that which can be published without them. */
 export type Remaining = (
   published: ReadonlyMap<TargetName, readonly Artifact[]>,
@@ -61,22 +49,12 @@ export type Remaining = (
   refused: readonly RefusedAddition[],
 ) => readonly Artifact[];
 
-type State = Map<TargetName, readonly Artifact[]>;
-
-function label({ info, target }: Artifact): string {
-  return `${info.name}-${info.version} ${target}`;
-}
-
-function isSame(a: Artifact, name: string, version: string): boolean {
-  return a.info.name === name && a.info.version === version;
-}
-
-async function readState(
+export async function readState(
   objects: Objects,
   memory: RepositoryMemory,
   current: CurrentGeneration | undefined,
-): Promise<State> {
-  const state: State = new Map();
+): Promise<ReadonlyMap<TargetName, readonly Artifact[]>> {
+  const state = new Map<TargetName, readonly Artifact[]>();
   for (const name of Object.keys(current?.generation.targets ?? {})) {
     const target = name as TargetName;
     if (current !== undefined) state.set(target, await memory.packages(objects, current.generation, target));
@@ -84,61 +62,12 @@ async function readState(
   return state;
 }
 
-function checkToken(token: number, current: CurrentGeneration | undefined): void {
+export function checkToken(token: number, current: CurrentGeneration | undefined): void {
   const newest = current?.generation.token ?? 0;
   if (token >= newest) return;
   throw new RegrowError('repository.moved', `a publisher with token ${newest} took over from this one (${token})`, {
     remedy: 'nothing to do: this publisher stops, the newer one goes on',
   });
-}
-
-/**
- * What is to be added and is not there yet. The same name, version and content is there already: nothing to do. The same
- * name and version with other content: package.conflict, as machines that have the index would refuse the file; also when it
- * has left the index since.
- */
-async function missing(
-  objects: Objects,
-  add: readonly Addition[],
-  state: State,
-  refused: RefusedAddition[],
-): Promise<readonly Addition[]> {
-  const wanted = new Map<string, Addition>();
-  const conflict = (artifact: Artifact, known: string, when: string): RegrowError =>
-    new RegrowError(
-      'package.conflict',
-      `${label(artifact)} ${when} published with other content (${known}, not ${artifact.checksum})`,
-      { package: artifact.info.name, remedy: 'raise the epoch of the recipe: a published version never changes' },
-    );
-  for (const addition of add) {
-    const { artifact } = addition;
-    const { name, version } = artifact.info;
-    const published = state.get(artifact.target)?.find((other) => isSame(other, name, version));
-    const present = published ?? wanted.get(label(artifact))?.artifact;
-    const known = present?.checksum ?? (await publishedChecksum(objects, artifact));
-    if (known !== undefined && known !== artifact.checksum) {
-      refused.push({ addition, error: conflict(artifact, known, present === undefined ? 'was once' : 'is') });
-      continue;
-    }
-    if (published === undefined) wanted.set(label(artifact), addition);
-  }
-  return [...wanted.values()];
-}
-
-/** Signs and stores one staged package. Idempotent: the same package has the same blob. */
-async function publishPackage({ objects, signer }: PublishPorts, { key, artifact }: Addition): Promise<Artifact> {
-  const staged = await objects.get(key);
-  if (staged === undefined) {
-    throw new RegrowError('package.malformed', `${label(artifact)} is not in staging (${key})`, {
-      package: artifact.info.name,
-      file: key,
-      remedy: 'build it again',
-    });
-  }
-  checkStaged(artifact, staged.bytes);
-  const signed = signStaged(artifact, staged.bytes, signer);
-  await putBlob(objects, signed.bytes);
-  return signed.artifact;
 }
 
 /**
@@ -179,7 +108,13 @@ export async function publishRemaining(
   const state = await readState(objects, memory, current);
   const refused: RefusedAddition[] = [];
   const signed: Artifact[] = [];
-  for (const addition of await missing(objects, request.add, state, refused)) {
+  for (const addition of await missingAdditions(
+    objects,
+    request.add,
+    state,
+    current?.generation.withdrawn ?? [],
+    refused,
+  )) {
     try {
       signed.push(await publishPackage(ports, addition));
     } catch (thrown) {
@@ -199,7 +134,7 @@ export async function publishRemaining(
 
 interface Change {
   readonly current: CurrentGeneration | undefined;
-  readonly state: State;
+  readonly state: ReadonlyMap<TargetName, readonly Artifact[]>;
   readonly memory: RepositoryMemory;
   readonly added: readonly Artifact[];
 }
@@ -211,60 +146,83 @@ async function makeGeneration(
   options: PublishOptions,
   { current, state, memory, added }: Change,
 ): Promise<Generation> {
-  const { objects, clock } = ports;
   const removals = request.remove ?? [];
-  const targets: Generation['targets'] = { ...current?.generation.targets };
-  const appeared: string[] = [];
-  const removed: string[] = [];
-  const leaving: Artifact[] = [];
-  let changed = false;
+  const after = new Map<TargetName, readonly Artifact[]>();
   for (const target of new Set([...state.keys(), ...added.map((artifact) => artifact.target)])) {
-    const before = state.get(target) ?? [];
-    const after = nextPackages(
-      before,
-      added.filter((artifact) => artifact.target === target),
-      removals.filter((removal) => removal.target === target),
-      options.keepVersions,
-    );
-    const [was, is] = [new Set(before.map(label)), new Set(after.map(label))];
-    const gained = [...is].filter((one) => !was.has(one));
-    const lost = [...was].filter((one) => !is.has(one));
-    if (gained.length === 0 && lost.length === 0) continue;
-    changed = true;
-    appeared.push(...gained);
-    removed.push(...lost);
-    leaving.push(...before.filter((artifact) => !is.has(label(artifact))));
-    targets[target] = await writeListing(
-      { ...ports, memory },
+    after.set(
       target,
-      after,
-      options.description ?? defaultDescription,
+      nextPackages(
+        state.get(target) ?? [],
+        added.filter((artifact) => artifact.target === target),
+        removals.filter((removal) => removal.target === target),
+        options.keepVersions,
+      ),
     );
   }
-  if (!changed && current !== undefined) return current.generation;
+  return writeGeneration({ ...ports, memory }, { ...request, current, before: state, after }, options);
+}
+
+/** What the next generation is to hold. */
+export interface NextGeneration extends Pick<PublishTransaction, 'token' | 'at'> {
+  readonly current: CurrentGeneration | undefined;
+  readonly before: ReadonlyMap<TargetName, readonly Artifact[]>;
+  /** Signed and stored, sorted by name, then version; a target that is not there stays as it is. */
+  readonly after: ReadonlyMap<TargetName, readonly Artifact[]>;
+  /** Absent: as before. */
+  readonly withdrawn?: readonly Withdrawn[];
+  readonly rolledBackTo?: number;
+}
+
+/** Writes the indexes that change and moves the pointer to them. Where nothing changes, gives the current generation. */
+export async function writeGeneration(
+  ports: PublishPorts & { readonly memory: RepositoryMemory },
+  { current, before, after, token, at, ...request }: NextGeneration,
+  options: PublishOptions,
+): Promise<Generation> {
+  const { objects, clock } = ports;
+  const targets: Generation['targets'] = { ...current?.generation.targets };
+  const [appeared, gone]: [Artifact[], Artifact[]] = [[], []];
+  for (const [target, packages] of after) {
+    const old = before.get(target) ?? [];
+    const [was, is] = [new Set(old.map(label)), new Set(packages.map(label))];
+    const gained = packages.filter((artifact) => !was.has(label(artifact)));
+    const lost = old.filter((artifact) => !is.has(label(artifact)));
+    if (gained.length === 0 && lost.length === 0) continue;
+    appeared.push(...gained);
+    gone.push(...lost);
+    targets[target] = await writeListing(ports, target, packages, options.description ?? defaultDescription);
+  }
+  const known = current?.generation.withdrawn ?? [];
+  const withdrawn = request.withdrawn ?? known;
+  const isSame = appeared.length === 0 && gone.length === 0 && isDeepStrictEqual(withdrawn, known);
+  if (isSame && current !== undefined) return current.generation;
   const next: Generation = {
     schema: 1,
     generation: (current?.generation.generation ?? 0) + 1,
     ...(current === undefined ? {} : { parent: current.generation.generation }),
-    token: request.token,
-    at: request.at ?? clock.now().toISOString(),
+    token,
+    at: at ?? clock.now().toISOString(),
     targets,
-    added: appeared.toSorted(),
-    removed: removed.toSorted(),
+    added: appeared.map(label).toSorted(),
+    removed: gone.map(label).toSorted(),
+    ...(withdrawn.length === 0 ? {} : { withdrawn: [...withdrawn] }),
+    ...(request.rolledBackTo === undefined ? {} : { rolledBackTo: request.rolledBackTo }),
   };
   // Before they leave, as nothing else says afterwards what they were; true also when the pointer does not move.
-  await recordPublished(objects, leaving);
+  await recordPublished(objects, gone);
   await movePointer(objects, current, next);
   // It is published; what could not be written down now is when it leaves, what could not be forgotten by the next publication.
-  const visible = new Set(appeared);
-  const published = added.filter((artifact) => visible.has(label(artifact)));
-  await recordPublished(objects, published).catch(() => undefined);
+  await recordPublished(objects, appeared).catch(() => undefined);
   await pruneGenerations(objects, next, options.keepGenerations ?? defaultKeep).catch(() => undefined);
   return next;
 }
 
 /** The one write that readers see. The old manifest is kept first, so that it is never only in the pointer. */
-export async function movePointer(objects: Objects, current: CurrentGeneration | undefined, next: Generation): Promise<void> {
+export async function movePointer(
+  objects: Objects,
+  current: CurrentGeneration | undefined,
+  next: Generation,
+): Promise<void> {
   if (current !== undefined) {
     await objects.put(generationKey(current.generation.generation), encodeJson(current.generation));
   }

@@ -1,6 +1,7 @@
 import { compareArtifacts, signIndex, unpackIndex, verifyIndexSignature, writeIndex } from '../formats/apk-index.ts';
 import type { Artifact } from '../model/artifact.ts';
 import { sha256 } from '../model/canonical.ts';
+import type { Generation } from '../model/publication.ts';
 import type { TargetName } from '../model/target.ts';
 import { blobKey, type Objects } from '../ports/objects.ts';
 import type { Signer } from '../ports/signer.ts';
@@ -47,7 +48,7 @@ export async function writeListing(
   target: TargetName,
   packages: readonly Artifact[],
   description: string,
-): Promise<{ index: string; packages: string }> {
+): Promise<NonNullable<Generation['targets'][TargetName]>> {
   const texts = packages.map((artifact) => memory.textsOf(artifact));
   // The index is compressed beside the main thread, meanwhile the list goes to the disk.
   const unsigned = writeIndex(packages, description, (artifact) => memory.textsOf(artifact).entry);
@@ -57,5 +58,5 @@ export async function writeListing(
   if (unpackIndex(index).text !== texts.map(({ entry }) => entry).join(''))
     throw corrupt('APKINDEX.tar.gz', 'does not list what is published');
   memory.keep(target, digest, packages);
-  return { index: await putBlob(objects, index), packages: digest };
+  return { index: await putBlob(objects, index), packages: digest, count: packages.length };
 }

@@ -32,9 +32,10 @@ export async function resignIndexes(
     changed = true;
   }
   if (!changed) return undefined;
-  const { generation } = current.generation;
+  // Whatever was withdrawn stays so; which generation was gone back to is said of that one alone.
+  const { generation, rolledBackTo: _, ...carried } = current.generation;
   const next: Generation = {
-    ...current.generation,
+    ...carried,
     generation: generation + 1,
     parent: generation,
     token,

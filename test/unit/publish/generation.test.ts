@@ -7,13 +7,9 @@ import { sha256 } from '../../../src/model/canonical.ts';
 import type { Generation } from '../../../src/model/publication.ts';
 import type { TargetName } from '../../../src/model/target.ts';
 import { blobKey, type Objects, stagingKey } from '../../../src/ports/objects.ts';
+import type { Addition } from '../../../src/publish/additions.ts';
 import { publishedPrefix } from '../../../src/publish/former.ts';
-import {
-  type Addition,
-  type PublishOptions,
-  type PublishTransaction,
-  publishGeneration,
-} from '../../../src/publish/generation.ts';
+import { type PublishOptions, type PublishTransaction, publishGeneration } from '../../../src/publish/generation.ts';
 import { generationsPrefix, readCurrent, readGeneration, readPackages } from '../../../src/publish/manifest.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryObjects, type MemoryObjects } from '../../fakes/memory-objects.ts';

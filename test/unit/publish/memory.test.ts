@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { type Objects, stagingKey } from '../../../src/ports/objects.ts';
-import { type Addition, type PublishPorts, publishGeneration } from '../../../src/publish/generation.ts';
+import type { Addition } from '../../../src/publish/additions.ts';
+import { type PublishPorts, publishGeneration } from '../../../src/publish/generation.ts';
 import { createRepositoryMemory } from '../../../src/publish/memory.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryObjects } from '../../fakes/memory-objects.ts';
