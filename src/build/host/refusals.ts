@@ -102,6 +102,10 @@ function refuseSteps(steps: readonly ResolvedStep[], field: string, refuse: Refu
       for (const name of ['cherry-picks', 'sparse-paths']) {
         if (given(name)) refuse(`${field}: git-checkout.${name}`, 'it cannot be done');
       }
+      if (inputs['expected-commit-is-branch-tip'] === 'true') {
+        const name = 'git-checkout.expected-commit-is-branch-tip';
+        refuse(`${field}: ${name}`, 'only the commit itself is checked', 'leave it out, or pin a tag');
+      }
     }
     if (step.native?.uses === 'fetch' && !given('expected-sha256') && !given('expected-sha512')) {
       const uri = inputs['uri'] ?? '';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runHostBuild } from '../../../src/build/host/engine.ts';
 import { readApk } from '../../../src/formats/apk.ts';
@@ -56,6 +57,7 @@ describe('a build that fails is a result that says whose fault it is', () => {
       'build.process-limit',
       /100/,
     ],
+    ['a fork bomb', 'bomb() { bomb | bomb & }; bomb; sleep 60', 'build.process-limit', /100/],
     ['nothing installed', 'true', 'build.output-missing', /installed nothing/],
     ['a package of another name', 'mkdir -p ../build/melange-out/other', 'build.output-unsafe', /melange-out\/other/],
     [
@@ -64,6 +66,19 @@ describe('a build that fails is a result that says whose fault it is', () => {
       'build.output-unsafe',
       /bin\/x has mode 4755/,
     ],
+    [
+      'a link out of the package',
+      'mkdir -p ${{targets.destdir}}/etc; ln -s ../../../../../etc/shadow ${{targets.destdir}}/etc/x',
+      'build.output-unsafe',
+      /etc\/x/,
+    ],
+    [
+      'a file that is put into another package than those of the recipe',
+      'mkdir -p ${{targets.outdir}}/glibc/usr/lib; touch ${{targets.outdir}}/glibc/usr/lib/libc.so.6',
+      'build.output-unsafe',
+      /melange-out\/glibc/,
+    ],
+    ['a file beside the packages', 'touch ${{targets.outdir}}/stray', 'build.output-unsafe', /melange-out\/stray/],
     ['a device', 'mkdir -p ${{targets.destdir}}; mkfifo ${{targets.destdir}}/pipe', 'build.output-unsafe', /pipe/],
     [
       'an output directory that is a link to the host',
@@ -153,6 +168,22 @@ describe('sources', () => {
     tag: v0.4.0`;
     const { failure } = await build(recipe(checkout));
     expect(failure).toMatchObject({ code: 'build.refused', message: expect.stringContaining('repository already') });
+  });
+
+  test('an archive is not unpacked through a link that a step laid out of the workspace', async () => {
+    fixture.served.set('/libtally.tar.gz', fixture.served.get('/libtally-1.2.0.tar.gz') ?? { body: Buffer.of() });
+    mkdirSync(fixture.workDirectory, { recursive: true });
+    const outside = mkdtempSync(join(fixture.workDirectory, 'outside-'));
+    const steps = `- runs: ln -s ${outside} out
+- uses: fetch
+  with:
+    uri: https://upstream.example.org/libtally.tar.gz
+    expected-sha256: ${fixture.libtallySha256}
+    directory: out`;
+    const { failure, result } = await build(recipe(steps));
+    expect(result.outcome).toBe('failed');
+    expect(failure).toMatchObject({ class: 'package', code: 'build.output-unsafe' });
+    expect(readdirSync(outside)).toEqual([]);
   });
 
   test('sources stay in the workspace', async () => {

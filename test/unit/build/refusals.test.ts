@@ -46,6 +46,10 @@ describe('refusals', () => {
       'pipeline:\n  - uses: git-checkout\n    with: {repository: "https://example.org/x", cherry-picks: "main/abc: x"}\n',
     ],
     [
+      'pipeline of hello: git-checkout.expected-commit-is-branch-tip',
+      'pipeline:\n  - uses: git-checkout\n    with: {repository: "https://example.org/x", branch: b, expected-commit-is-branch-tip: "true"}\n',
+    ],
+    [
       'test of hello: git-checkout.sparse-paths',
       'test:\n  pipeline:\n    - uses: git-checkout\n      with: {repository: "https://example.org/x", sparse-paths: a}\n',
     ],
