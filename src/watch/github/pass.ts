@@ -10,7 +10,7 @@ const growth = 5;
 /** Questions at the same time: GitHub asks for few, and allows a second of its computing for each second. */
 const together = 2;
 /** So many questions in a row without an answer: the host does not answer anyone. */
-const patience = 6;
+export const patience = 6;
 
 /** The codes that are about the host or the repository. Everything else is nobody's failure, and is thrown. */
 const tellable: ReadonlySet<string> = new Set([

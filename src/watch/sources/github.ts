@@ -1,11 +1,12 @@
+import type { WatchFailure } from '../../model/observation.ts';
 import type { Recipe } from '../../model/recipe/recipe.ts';
 import type { Releases } from '../../ports/releases.ts';
 import { failureOf, rethrowUnlessAboutSource } from '../failure.ts';
 import type { ListOutcome } from '../github/agenda.ts';
-import { askRepositories } from '../github/pass.ts';
+import { askRepositories, patience } from '../github/pass.ts';
 import { keyOf, placeOf } from '../github/place.ts';
 import { answerOf, type SourceAnswer } from '../observe.ts';
-import type { PollAnswer, PollRequest, ReleaseSource, WatchPorts } from '../source.ts';
+import type { PollAnswer, PollRequest, ReleaseSource, TellAnswer, WatchPorts } from '../source.ts';
 
 /** A repository that is checked out, an archive of a tag, a file of a release. */
 const addressForm =
@@ -46,10 +47,7 @@ export const githubSource: ReleaseSource = {
     const { repositories } = ports.releases;
     const tellFailure = (request: PollRequest, thrown: unknown): Promise<void> =>
       tell(request, { kind: 'failed', failure: failureOf(request.source, thrown, ports.clock.now()) });
-    if (repositories === undefined) {
-      for (const request of requests) await tell(request, await pollAlone(request, ports));
-      return;
-    }
+    if (repositories === undefined) return pollEach(requests, ports, tell);
     const known: PollRequest[] = [];
     for (const request of requests) {
       try {
@@ -71,6 +69,21 @@ export const githubSource: ReleaseSource = {
 function answerOfList(request: PollRequest, ports: WatchPorts, outcome: ListOutcome): SourceAnswer {
   if (outcome.kind === 'failed') throw outcome.error;
   return answerOf(request, ports, outcome);
+}
+
+/** One after the other; a host that answers none of so many in a row is not asked for the rest. */
+async function pollEach(requests: readonly PollRequest[], ports: WatchPorts, tell: TellAnswer): Promise<void> {
+  let unanswered: WatchFailure[] = [];
+  for (const request of requests) {
+    const last = unanswered.length >= patience ? unanswered.at(-1) : undefined;
+    const answer: PollAnswer =
+      last === undefined
+        ? await pollAlone(request, ports)
+        : { kind: 'failed', failure: { ...last, source: request.source } };
+    const isUnanswered = answer.kind === 'failed' && answer.failure.code === 'upstream.unreachable';
+    unanswered = isUnanswered ? [...unanswered.slice(1 - patience), answer.failure] : [];
+    await tell(request, answer);
+  }
 }
 
 async function pollAlone(request: PollRequest, ports: WatchPorts): Promise<PollAnswer> {

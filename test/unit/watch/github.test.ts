@@ -8,7 +8,7 @@ import { createGitHubClient } from '../../../src/adapters/github/client.ts';
 import { createGitHubReleases } from '../../../src/adapters/github/releases.ts';
 import { createGitHubFake, type GitHubFake } from '../../../src/demo/fakes/github/github.ts';
 import type { FakeRepository } from '../../../src/demo/fakes/github/repository.ts';
-import { pollSource } from '../../../src/watch/poll.ts';
+import { pollSource, pollSources } from '../../../src/watch/poll.ts';
 import type { PollAnswer, WatchPorts } from '../../../src/watch/source.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { exchangeProblems } from '../../support/github-description.ts';
@@ -129,6 +129,23 @@ describe('a source that fails', () => {
   it('is not there', async () => {
     const answer = await poll('github:jqlang/gone/releases');
     expect(answer).toMatchObject({ kind: 'failed', failure: { code: 'upstream.not-found' } });
+  });
+
+  it('answers none of several in a row: the rest is not asked, and fails as they did', async () => {
+    // The seventh would be told that there is no such repository.
+    github.faults.add({ path: '/repos/', times: 6, does: { kind: 'status', status: 502 } });
+    const sources = Array.from({ length: 20 }, (_, i) => `github:acme/p${i}/tags`);
+    const told = new Map<string, PollAnswer>();
+    const unasked = await pollSources(
+      sources.map((source) => ({ source })),
+      ports,
+      async ({ source }, answer) => void told.set(source, answer),
+    );
+    expect(unasked.sources).toEqual([]);
+    expect([...told.keys()]).toEqual(sources);
+    for (const [source, answer] of told) {
+      expect(answer).toMatchObject({ kind: 'failed', failure: { source, code: 'upstream.unreachable' } });
+    }
   });
 
   it('has a key that no kind knows', async () => {
