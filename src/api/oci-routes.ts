@@ -1,9 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { parseAttachmentTag } from '../formats/cosign.ts';
+import { imageKeyKey } from '../model/attachment.ts';
 import type { ImageCatalogue } from '../model/publication.ts';
 import { blobKey, type Objects } from '../ports/objects.ts';
 import type { RepositoryView } from '../report/repository.ts';
-import { sendObject } from './replies.ts';
+import { notFound, sendObject } from './replies.ts';
 
 /** The codes of the OCI distribution specification 1.1, "Error codes", that a read-only registry gives. */
 type OciCode = 'BLOB_UNKNOWN' | 'DIGEST_INVALID' | 'MANIFEST_UNKNOWN' | 'NAME_INVALID' | 'NAME_UNKNOWN' | 'UNSUPPORTED';
@@ -53,15 +55,25 @@ function mediaTypeOf(bytes: Uint8Array): string | undefined {
 
 /** Images, to be pulled and nothing else: `docker pull HOST/NAME:TAG`. */
 export function addOciRoutes(app: FastifyInstance, objects: Objects, repository: RepositoryView): void {
+  /** What a tag stands for: of an image, or of what is attached to one of its manifests, which is listed nowhere. */
+  async function taggedDigest(name: string, tag: string): Promise<string | undefined> {
+    const about = parseAttachmentTag(tag);
+    if (about === undefined) {
+      const { images } = await repository.images();
+      return images.find((image) => image.ref === `${name}:${tag}`)?.digest;
+    }
+    const attached = await repository.attachments(about.hex);
+    return attached === undefined ? undefined : `sha256:${attached[about.kind]}`;
+  }
+
   async function sendManifest(
     request: FastifyRequest,
     reply: FastifyReply,
     name: string,
     reference: string,
   ): Promise<FastifyReply> {
-    const { images } = await repository.images();
-    const tagged = images.find((image) => image.ref === `${name}:${reference}`);
-    const hex = digestPattern.exec(tagged === undefined ? reference : tagged.digest)?.[1];
+    const digest = await taggedDigest(name, reference);
+    const hex = digestPattern.exec(digest ?? reference)?.[1];
     const object = hex === undefined ? undefined : await objects.get(blobKey(hex));
     const type = object === undefined ? undefined : mediaTypeOf(object.bytes);
     if (hex === undefined || object === undefined || type === undefined) {
@@ -77,7 +89,7 @@ export function addOciRoutes(app: FastifyInstance, objects: Objects, repository:
       {
         type,
         etag: `"sha256:${hex}"`,
-        cacheControl: tagged === undefined ? 'public, max-age=31536000, immutable' : 'no-cache',
+        cacheControl: digest === undefined ? 'public, max-age=31536000, immutable' : 'no-cache',
         headers: { 'docker-content-digest': `sha256:${hex}` },
       },
     );
@@ -119,4 +131,13 @@ export function addOciRoutes(app: FastifyInstance, objects: Objects, repository:
 
   app.all<{ Params: { '*': string } }>('/v2/*', async (request, reply) => route(request, reply, request.params['*']));
   app.all('/v2', async (request, reply) => route(request, reply, ''));
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/images/cosign.pub',
+    async handler(request, reply) {
+      const key = await objects.stream(imageKeyKey);
+      if (key === undefined) throw notFound('no image was signed yet');
+      return sendObject(request, reply, key, { type: 'application/x-pem-file', cacheControl: 'no-cache' });
+    },
+  });
 }

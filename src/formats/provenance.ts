@@ -7,7 +7,7 @@ import { apkPurl } from './spdx.ts';
 /** The payload type of an in-toto statement (in-toto attestation `spec/v1/envelope.md`). */
 export const inTotoPayloadType = 'application/vnd.in-toto+json';
 
-const statementType = 'https://in-toto.io/Statement/v1';
+export const statementType = 'https://in-toto.io/Statement/v1';
 const predicateType = 'https://slsa.dev/provenance/v1';
 /** What the parameters below mean; the address leads to their description. */
 const buildType = (engine: string) =>

@@ -84,6 +84,15 @@ export function parseImageDefinition(path: string, text: string): ParsedImageDef
   return { definition: toDefinition(parsed.data, refuse), problems };
 }
 
+/**
+ * A definition as apko would lock it: its own keys, with every package pinned and the architectures that the image is for. It is
+ * one that `parseImageDefinition` could read.
+ */
+export function lockImageFile(path: string, text: string, packages: readonly string[], archs: readonly Arch[]): object {
+  const file = imageFileSchema.parse(readFile(path, text));
+  return { ...file, contents: { ...file.contents, packages: [...packages] }, archs: [...archs] };
+}
+
 type Refuse = (field: string, why: string, remedy: string) => RegrowError;
 
 function readFile(path: string, text: string): unknown {

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { RegrowError } from '../errors.ts';
 import type { Artifact } from '../model/artifact.ts';
+import { type Attachments, attachmentsKey, attachmentsSchema } from '../model/attachment.ts';
 import {
   type Generation,
   generationSchema,
@@ -22,6 +23,8 @@ export interface RepositoryView {
   /** One published package file by its name in the repository, `NAME-VERSION-rN.apk`. */
   file(generation: Generation, target: TargetName, fileName: string): Promise<Artifact | undefined>;
   images(): Promise<ImageCatalogue>;
+  /** What is attached to a manifest of an image, by its digest (hex). */
+  attachments(subject: string): Promise<Attachments | undefined>;
 }
 
 interface PackageList {
@@ -101,6 +104,9 @@ export function createRepositoryView(objects: ObjectReader, keep = 16): Reposito
     },
     async file(generation, target, fileName) {
       return (await list(generation, target))?.byFile.get(fileName);
+    },
+    async attachments(subject) {
+      return (await readJson(objects, attachmentsKey(subject), attachmentsSchema))?.value;
     },
     async images() {
       return (await readJson(objects, 'images/current', imageCatalogueSchema))?.value ?? { schema: 1, images: [] };

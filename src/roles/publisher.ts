@@ -1,12 +1,12 @@
-import { isDeepStrictEqual } from 'node:util';
+import { openImageSigner } from '../adapters/keys/image-key.ts';
 import { readRegistryAuth } from '../adapters/oci/credentials.ts';
 import { createRegistries } from '../adapters/oci/registries.ts';
 import { RegrowError, toRegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
 import type { Artifact } from '../model/artifact.ts';
-import { type ImageCatalogue, type ImagePublication, imageCatalogueSchema } from '../model/publication.ts';
-import type { ImagePublishRequest, ImageRequest, PublishRequest } from '../model/request.ts';
+import { imageKeyKey } from '../model/attachment.ts';
+import type { PublishRequest } from '../model/request.ts';
 import type { Refusal } from '../model/result.ts';
 import type { TargetName } from '../model/target.ts';
 import { planPublication, tieCandidates } from '../plan/ties.ts';
@@ -14,15 +14,15 @@ import { type Candidate } from '../plan/transaction.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { Registries } from '../ports/registry.ts';
-import type { RepositoryKeys } from '../ports/signer.ts';
+import type { ImageSigner, RepositoryKeys } from '../ports/signer.ts';
 import type { RefusedAddition } from '../publish/additions.ts';
 import { type PublishOptions, publishRemaining, type Remaining } from '../publish/generation.ts';
-import { checkImage } from '../publish/image/index.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { createRepositoryMemory } from '../publish/memory.ts';
 import { resignIndexes } from '../publish/resign.ts';
-import { finalFailure, readRequest, readResult, report, requestDigest } from './effects.ts';
+import { finalFailure, readRequest, report, requestDigest } from './effects.ts';
 import type { RoleHost } from './host.ts';
+import { publishImage } from './image-publisher.ts';
 import { createImagePusher } from './image-pusher.ts';
 import { announceKeys, keyRingOf } from './keys.ts';
 import { userAgent } from './parts.ts';
@@ -32,6 +32,7 @@ export interface PublisherContext {
   readonly objects: Objects;
   readonly queues: Queues;
   readonly keys: RepositoryKeys;
+  readonly imageSigner: ImageSigner;
   readonly clock: Clock;
   readonly options: PublishOptions;
   /** Judges untrusted bytes where no key is: in a child process. */
@@ -42,11 +43,6 @@ export interface PublisherContext {
 
 /** How long a publisher that another took over from may take to end, milliseconds. */
 const leaveTime = 60_000;
-/** The published image tags. */
-const catalogueKey = 'images/current';
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 /** Starts the one publisher; makes its key when there is none. */
 export async function startPublisher(host: RoleHost): Promise<void> {
   const { config, exec, objects, queues, clock, paths } = host.parts;
@@ -56,6 +52,7 @@ export async function startPublisher(host: RoleHost): Promise<void> {
     objects,
     queues,
     keys: host.keys ?? (await keyRingOf(config, host.secrets, clock).open()),
+    imageSigner: await openImageSigner(paths.keys, host.secrets.keyPassphrase),
     clock,
     options: { keepGenerations, ...(keepVersions === 0 ? {} : { keepVersions }), description: config.api.title },
     verify: host.verify ?? createChildVerifier({ exec, clock, objects: paths.objects }),
@@ -92,6 +89,7 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
   const { signer } = context.keys;
   const now = () => clock.now().toISOString();
   await announceKeys(objects, context.keys);
+  await objects.put(imageKeyKey, Buffer.from(context.imageSigner.publicKey, 'utf8'));
   const token = ((await readCurrent(objects))?.generation.token ?? 0) + 1;
   await resignIndexes({ objects, signer, clock }, token);
   const memory = createRepositoryMemory();
@@ -132,7 +130,7 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
       const request = await readRequest(objects, key, 'image-publish');
       const common = { kind: 'image-published', effect: `publish-image-${requestDigest(key)}`, at: now() } as const;
       try {
-        const publication = await publishImage(objects, request, now());
+        const publication = await publishImage({ objects, signer: context.imageSigner }, request, now());
         await report(objects, queues, { ...common, publication });
       } catch (thrown) {
         await report(objects, queues, { ...common, failure: finalFailure(thrown) });
@@ -172,55 +170,4 @@ function refusalsOf(request: PublishRequest, refused: readonly RefusedAddition[]
     refusals.set(origin, { package: origin, code: error.code, message: error.message, digests });
   }
   return [...refusals.values()];
-}
-
-/** Moves an image's tag to what was built and run. The same image a second time is nothing. */
-async function publishImage(objects: Objects, request: ImagePublishRequest, at: string): Promise<ImagePublication> {
-  const image: ImageRequest = await readRequest(objects, request.image, 'image');
-  const built = await readResult(objects, request.result, 'image-built');
-  if (built?.index === undefined) {
-    throw new RegrowError('image.invalid', `${image.name}:${image.tag} was not built`, { file: request.result });
-  }
-  await checkImage(
-    objects,
-    { ref: `${image.name}:${image.tag}`, index: built.index, platforms: built.platforms },
-    image.platforms.map(({ target }) => target),
-  );
-  const current = await readCurrent(objects);
-  const publication: ImagePublication = {
-    ref: `${image.name}:${image.tag}`,
-    digest: `sha256:${built.index}`,
-    generation: current?.generation.generation ?? 0,
-    at,
-    platforms: built.platforms.map(({ target, manifest, output }) => ({
-      target,
-      manifest,
-      output,
-      packages: (image.platforms.find((one) => one.target === target)?.packages ?? []).map(
-        ({ name, version, origin }) => ({
-          name,
-          version,
-          origin,
-        }),
-      ),
-    })),
-    vulnerabilities: request.vulnerabilities,
-  };
-  const { catalogue, etag } = await readCatalogue(objects);
-  const known = catalogue.images.find((one) => one.ref === publication.ref);
-  const isSame =
-    known?.digest === publication.digest && isDeepStrictEqual(known.vulnerabilities, publication.vulnerabilities);
-  if (known !== undefined && isSame) return known;
-  const images = [...catalogue.images.filter((one) => one.ref !== publication.ref), publication];
-  images.sort((a, b) => (a.ref < b.ref ? -1 : 1));
-  if (await objects.swap(catalogueKey, encoder.encode(JSON.stringify({ schema: 1, images })), etag)) return publication;
-  throw new RegrowError('repository.moved', `another image was published at the same time as ${publication.ref}`, {
-    retry: 'now',
-  });
-}
-
-async function readCatalogue(objects: Objects): Promise<{ catalogue: ImageCatalogue; etag: string | undefined }> {
-  const object = await objects.get(catalogueKey);
-  if (object === undefined) return { catalogue: { schema: 1, images: [] }, etag: undefined };
-  return { catalogue: imageCatalogueSchema.parse(JSON.parse(decoder.decode(object.bytes))), etag: object.etag };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { digestHex } from '../../src/formats/oci.ts';
 import { parseImageDefinition } from '../../src/model/image-definition.ts';
 import { blobKey, type Objects } from '../../src/ports/objects.ts';
+import type { AttachFacts } from '../../src/publish/image/attach.ts';
 import { type AssembledImage, assembleImage, indexImages } from '../../src/publish/image/index.ts';
 import { apkFile } from './apk-file.ts';
 
@@ -64,4 +65,22 @@ export async function storeSampleImage(objects: Objects, name = 'hello'): Promis
   const { index, blobs } = indexImages(images);
   for (const [hex, bytes] of blobs) await objects.put(blobKey(hex), bytes);
   return { digest: `sha256:${digestHex(index.descriptor)}`, images, definition };
+}
+
+/** What a publisher knows of the sample image when it signs it. */
+export function attachFacts(image: SampleImage): AttachFacts {
+  const [x86_64, aarch64] = image.images;
+  const packages = [
+    { name: 'data', version: '1-r0' },
+    { name: 'hello', version: '1-r0' },
+  ];
+  return {
+    name: 'hello',
+    definition: image.definition,
+    sourceDateEpoch: 1_700_000_000,
+    platforms: [
+      { target: 'x86_64-gnu', manifest: x86_64?.manifest.digest ?? '', packages },
+      { target: 'aarch64-gnu', manifest: aarch64?.manifest.digest ?? '', packages },
+    ],
+  };
 }

@@ -32,7 +32,7 @@ export function writeImageSbom(facts: ImageSbomFacts): string {
     licenseDeclared: none,
     primaryPackagePurpose: 'CONTAINER',
     checksums: [{ algorithm: 'SHA256', checksumValue: digestHex(manifest) }],
-    externalRefs: [purl(ociPurl(name, manifest))],
+    externalRefs: [purl(ociPurl(name, manifest.digest, manifest.platform?.architecture))],
   };
   const operatingSystem = {
     ...plain,
@@ -68,14 +68,59 @@ export function writeImageSbom(facts: ImageSbomFacts): string {
       ...contained.map(({ SPDXID }) => relation(image.SPDXID, 'CONTAINS', SPDXID)),
     ],
   };
+  return withNamespace(name, body);
+}
+
+/** A document's text, with a namespace that no other document has. */
+function withNamespace(name: string, body: object): string {
   const documentNamespace = `https://spdx.org/spdxdocs/regrow/${encodeURIComponent(name)}-${digestOf(body)}`;
   return `${JSON.stringify({ ...body, documentNamespace }, null, 2)}\n`;
 }
 
+export interface IndexSbomFacts {
+  readonly name: string;
+  /** `sha256:HEX` */
+  readonly digest: string;
+  readonly platforms: readonly { readonly digest: string; readonly architecture: string }[];
+  /** Seconds since 1970. */
+  readonly sourceDateEpoch: number;
+}
+
+/** The SPDX 2.3 document of an index: which images it stands for; what is in them their own documents say. Same facts, same text. */
+export function writeIndexSbom({ name, digest, platforms, sourceDateEpoch }: IndexSbomFacts): string {
+  const plain = { filesAnalyzed: false, downloadLocation: none, licenseConcluded: none, copyrightText: none };
+  const image = (SPDXID: string, one: { readonly digest: string; readonly architecture?: string }) => ({
+    ...plain,
+    SPDXID,
+    name,
+    versionInfo: one.digest,
+    licenseDeclared: none,
+    primaryPackagePurpose: 'CONTAINER',
+    checksums: [{ algorithm: 'SHA256', checksumValue: digestHex(one) }],
+    externalRefs: [purl(ociPurl(name, one.digest, one.architecture))],
+  });
+  const index = image('SPDXRef-Index', { digest });
+  const images = platforms.map((one) => image(`SPDXRef-Image-${one.architecture}-${digestHex(one).slice(0, 12)}`, one));
+  const body = {
+    spdxVersion: 'SPDX-2.3',
+    dataLicense: 'CC0-1.0',
+    SPDXID: 'SPDXRef-DOCUMENT',
+    name: `${name}@${digest}`,
+    creationInfo: { created: ociTime(sourceDateEpoch), creators: ['Tool: regrow'] },
+    documentDescribes: [index.SPDXID],
+    packages: [index, ...images],
+    relationships: [
+      relation('SPDXRef-DOCUMENT', 'DESCRIBES', index.SPDXID),
+      ...images.map(({ SPDXID }) => relation(SPDXID, 'VARIANT_OF', index.SPDXID)),
+    ],
+  };
+  return withNamespace(name, body);
+}
+
 /** `pkg:oci/NAME@sha256:HEX?arch=…` (package-url type `oci`). */
-function ociPurl(name: string, { digest, platform }: OciDescriptor): string {
+function ociPurl(name: string, digest: string, architecture: string | undefined): string {
   const short = name.slice(name.lastIndexOf('/') + 1).toLowerCase();
-  const arch = platform === undefined ? '' : `?arch=${platform.architecture}`;
+  const arch = architecture === undefined ? '' : `?arch=${architecture}`;
   return `pkg:oci/${encodeURIComponent(short)}@${encodeURIComponent(digest)}${arch}`;
 }
 

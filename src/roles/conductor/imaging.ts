@@ -3,6 +3,7 @@ import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import { reportError } from '../../errors.ts';
 import { withoutEpoch } from '../../model/apk-version.ts';
 import type { Artifact } from '../../model/artifact.ts';
+import { attachmentsKey } from '../../model/attachment.ts';
 import { type ImageDefinition, parseImageDefinition } from '../../model/image-definition.ts';
 import { newestPackages } from '../../model/package-set.ts';
 import type { Problem } from '../../model/plan.ts';
@@ -132,7 +133,9 @@ async function followImage(
   }
   const published = world.images.images.find((image) => image.ref === ref);
   const vulnerabilities = vulnerabilitiesOf(world, request, advisories);
-  if (published?.digest === `sha256:${built.index}` && isDeepStrictEqual(published.vulnerabilities, vulnerabilities)) {
+  const isSigned = await objects.has(attachmentsKey(built.index));
+  const isTagged = published?.digest === `sha256:${built.index}`;
+  if (isTagged && isSigned && isDeepStrictEqual(published.vulnerabilities, vulnerabilities)) {
     const pushed = await followPushes(context, world, published, request.definition.path);
     const row = pushed.length === 0 ? published : { ...published, pushed: [...pushed] };
     if (book.holds('image', ref, row)) return;

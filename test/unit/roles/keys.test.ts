@@ -12,15 +12,16 @@ import { createMemoryObjects, type MemoryObjects } from '../../fakes/memory-obje
 import { readIndexFile } from '../../support/independent/index-file.ts';
 import { opensslVerifies } from '../../support/independent/signature.ts';
 import { makePackage } from '../../support/package-trees.ts';
-import { createTestSigner } from '../../support/test-signer.ts';
+import { createTestImageSigner, createTestSigner } from '../../support/test-signer.ts';
 
 const clock = createManualClock('2026-06-01T09:00:00.000Z');
 const old = createTestSigner('box');
 const young = createTestSigner('box-2');
+const imageSigner = createTestImageSigner();
 
 async function start(objects: MemoryObjects, keys: RepositoryKeys): Promise<void> {
   const queues = { enqueue: async () => '' } as unknown as Queues;
-  await createPublisher({ objects, queues, keys, clock, options: {}, verify: async () => [] });
+  await createPublisher({ objects, queues, keys, imageSigner, clock, options: {}, verify: async () => [] });
 }
 
 async function newest(objects: MemoryObjects): Promise<Generation> {

@@ -19,7 +19,7 @@ import { createPublisher } from '../../../src/roles/publisher.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import type { Life } from '../../support/dying-files.ts';
 import { makePackage } from '../../support/package-trees.ts';
-import { createTestSigner } from '../../support/test-signer.ts';
+import { createTestImageSigner, createTestSigner } from '../../support/test-signer.ts';
 
 const life = vi.hoisted((): Life => ({ calls: 0, end: Number.POSITIVE_INFINITY, how: 'before' }));
 vi.mock('node:fs/promises', async (importOriginal) => {
@@ -32,6 +32,7 @@ const keep = { keepGenerations: 2, keepVersions: 2 };
 const names = ['alpha', 'beta', 'gamma', 'delta'] as const;
 const targets: readonly TargetName[] = ['x86_64-gnu', 'x86_64-musl'];
 const signer = createTestSigner('box');
+const imageSigner = createTestImageSigner();
 const trusted = [{ name: signer.keyName, publicKey: signer.publicKey }];
 const secrets = { signer, keys: { signer, trusted: [signer], retired: [] } };
 const clock = createManualClock('2026-06-01T09:00:00.000Z');
@@ -121,6 +122,7 @@ it(`a publisher that is killed at any of ${deaths} calls of the file system leav
         objects: own,
         queues,
         ...secrets,
+        imageSigner,
         clock,
         options,
         verify: async () => [],

@@ -9,11 +9,12 @@ import { createPublisher } from '../../../src/roles/publisher.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryObjects } from '../../fakes/memory-objects.ts';
 import { makePackage, type SamplePackage } from '../../support/package-trees.ts';
-import { createTestSigner } from '../../support/test-signer.ts';
+import { createTestImageSigner, createTestSigner } from '../../support/test-signer.ts';
 
 const context = {} as JobContext;
 
 const signer = createTestSigner('box');
+const imageSigner = createTestImageSigner();
 
 async function addition(objects: Objects, sample: SamplePackage, buildKey: string) {
   const { artifact, bytes } = await makePackage(sample);
@@ -26,6 +27,7 @@ function publisher(objects: Objects, onSuperseded?: (error: RegrowError) => void
   return createPublisher({
     objects,
     queues: { enqueue: async () => '' } as unknown as Queues,
+    imageSigner,
     keys: { signer, trusted: [signer], retired: [] },
     clock: createManualClock('2026-06-01T09:00:00.000Z'),
     options: {},

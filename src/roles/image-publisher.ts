@@ -1,0 +1,74 @@
+import { isDeepStrictEqual } from 'node:util';
+import { RegrowError } from '../errors.ts';
+import { type ImageCatalogue, type ImagePublication, imageCatalogueSchema } from '../model/publication.ts';
+import type { ImagePublishRequest, ImageRequest } from '../model/request.ts';
+import type { TargetName } from '../model/target.ts';
+import type { Objects } from '../ports/objects.ts';
+import type { ImageSigner } from '../ports/signer.ts';
+import { attachToImage, checkImage } from '../publish/image/index.ts';
+import { readCurrent } from '../publish/manifest.ts';
+import { readRequest, readResult } from './effects.ts';
+
+export interface ImagePublisherPorts {
+  readonly objects: Objects;
+  readonly signer: ImageSigner;
+}
+
+/** The published image tags. */
+const catalogueKey = 'images/current';
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Signs an image that was built and run, then moves its tag to it. The same image a second time is nothing. Errors: image.invalid. */
+export async function publishImage(
+  { objects, signer }: ImagePublisherPorts,
+  request: ImagePublishRequest,
+  at: string,
+): Promise<ImagePublication> {
+  const image: ImageRequest = await readRequest(objects, request.image, 'image');
+  const built = await readResult(objects, request.result, 'image-built');
+  if (built?.index === undefined) {
+    throw new RegrowError('image.invalid', `${image.name}:${image.tag} was not built`, { file: request.result });
+  }
+  const stored = await checkImage(
+    objects,
+    { ref: `${image.name}:${image.tag}`, index: built.index, platforms: built.platforms },
+    image.platforms.map(({ target }) => target),
+  );
+  const packagesOf = (target: TargetName) => image.platforms.find((one) => one.target === target)?.packages ?? [];
+  await attachToImage(objects, signer, stored, built.index, {
+    ...image,
+    platforms: built.platforms.map(({ target, manifest }) => ({ target, manifest, packages: packagesOf(target) })),
+  });
+  const current = await readCurrent(objects);
+  const publication: ImagePublication = {
+    ref: `${image.name}:${image.tag}`,
+    digest: `sha256:${built.index}`,
+    generation: current?.generation.generation ?? 0,
+    at,
+    platforms: built.platforms.map(({ target, manifest, output }) => ({
+      target,
+      manifest,
+      output,
+      packages: packagesOf(target).map(({ name, version, origin }) => ({ name, version, origin })),
+    })),
+    vulnerabilities: request.vulnerabilities,
+  };
+  const { catalogue, etag } = await readCatalogue(objects);
+  const known = catalogue.images.find((one) => one.ref === publication.ref);
+  const isSame =
+    known?.digest === publication.digest && isDeepStrictEqual(known.vulnerabilities, publication.vulnerabilities);
+  if (known !== undefined && isSame) return known;
+  const images = [...catalogue.images.filter((one) => one.ref !== publication.ref), publication];
+  images.sort((a, b) => (a.ref < b.ref ? -1 : 1));
+  if (await objects.swap(catalogueKey, encoder.encode(JSON.stringify({ schema: 1, images })), etag)) return publication;
+  throw new RegrowError('repository.moved', `another image was published at the same time as ${publication.ref}`, {
+    retry: 'now',
+  });
+}
+
+async function readCatalogue(objects: Objects): Promise<{ catalogue: ImageCatalogue; etag: string | undefined }> {
+  const object = await objects.get(catalogueKey);
+  if (object === undefined) return { catalogue: { schema: 1, images: [] }, etag: undefined };
+  return { catalogue: imageCatalogueSchema.parse(JSON.parse(decoder.decode(object.bytes))), etag: object.etag };
+}
