@@ -22,6 +22,7 @@ import { statusOf } from './replies.ts';
 import { addRepositoryRoutes } from './repository-routes.ts';
 import { createSnapshots } from './snapshots.ts';
 import { addViewRoutes } from './view-routes.ts';
+import { addWithdrawRoutes } from './withdraw-routes.ts';
 
 export interface ApiOptions {
   /** Queues for bull-board; without them there is no /queues. */
@@ -115,6 +116,7 @@ async function build(ports: ApiPorts, options: ApiOptions): Promise<{ app: Fasti
   addPageRoutes(app, ports, repository, views);
   addViewRoutes(app, ports, repository, views, streams);
   addActionRoutes(app, ports);
+  addWithdrawRoutes(app, ports, repository);
   addHookRoutes(app, ports);
   addRepositoryRoutes(app, objects, repository);
   addOciRoutes(app, objects, repository);

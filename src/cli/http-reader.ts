@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { RegrowError } from '../errors.ts';
 import { ledgerEventSchema } from '../model/event.ts';
 import { explanationSchema } from '../model/explanation.ts';
+import { generationSchema } from '../model/publication.ts';
 import { queueCountsSchema, queueJobSchema } from '../model/queue.ts';
 import { packageRowSchema, proposalRowSchema, statusSchema } from '../model/status.ts';
 import type { Reader } from './reader.ts';
@@ -38,6 +39,7 @@ const packagesSchema = z.object({ packages: z.array(packageRowSchema) });
 const proposalsSchema = z.object({ proposals: z.array(proposalRowSchema) });
 const queueSchema = z.object({ queues: z.record(z.string(), queueCountsSchema), jobs: z.array(queueJobSchema) });
 const eventsSchema = z.object({ events: z.array(ledgerEventSchema.extend({ sequence: z.number().int() })) });
+const generationsSchema = z.object({ generations: z.array(generationSchema) });
 const askedSchema = z.object({ asked: z.array(z.string()) });
 
 function unreachable(server: string, cause: unknown): RegrowError {
@@ -95,9 +97,13 @@ export function createHttpReader({ server, token }: HttpReaderOptions): Reader {
     });
   }
 
-  async function post(path: string): Promise<readonly string[]> {
-    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    return (await read(askedSchema, path, { method: 'POST', headers })).asked;
+  async function post(path: string, body?: unknown): Promise<readonly string[]> {
+    const headers: Record<string, string> = {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const content = body === undefined ? {} : { body: JSON.stringify(body) };
+    return (await read(askedSchema, path, { method: 'POST', headers, ...content })).asked;
   }
 
   const named = (name: string): string => `/v1/packages/${encodeURIComponent(name)}`;
@@ -124,6 +130,9 @@ export function createHttpReader({ server, token }: HttpReaderOptions): Reader {
     },
     poke: (name) => post(name === undefined ? '/v1/reconcile' : `${named(name)}/poke`),
     release: (name) => post(`${named(name)}/release`),
+    generations: async (limit) => (await read(generationsSchema, `/v1/generations?limit=${limit}`)).generations,
+    withdraw: (order) => post('/v1/withdrawals', order),
+    rollBack: (order) => post('/v1/rollbacks', order),
     async close() {},
   };
 }

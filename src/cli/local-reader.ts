@@ -92,6 +92,16 @@ export function createLocalReader(options: LocalReaderOptions): Reader {
     async release() {
       throw stopped('releasing a version');
     },
+    async generations(limit) {
+      const all = (await ledger.list('publication')).map(({ value }) => value);
+      return all.sort((a, b) => b.generation - a.generation).slice(0, limit);
+    },
+    async withdraw() {
+      throw stopped('withdrawing a version');
+    },
+    async rollBack() {
+      throw stopped('going back to an older generation');
+    },
     close: options.close,
   };
 }

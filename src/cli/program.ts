@@ -7,6 +7,7 @@ import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { eventsCommand, pokeCommand, releaseCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
+import { generationsCommand, rollbackCommand, withdrawCommand } from './generations.ts';
 import { graphCommand } from './graph.ts';
 import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
@@ -52,6 +53,9 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     eventsCommand(context),
     pokeCommand(context),
     releaseCommand(context),
+    generationsCommand(context),
+    withdrawCommand(context),
+    rollbackCommand(context),
     checkCommand(context),
     graphCommand(context),
     recipeCommand(context),

@@ -1,7 +1,9 @@
 import type { LedgerEvent } from '../model/event.ts';
 import type { Explanation } from '../model/explanation.ts';
+import type { Generation } from '../model/publication.ts';
 import type { QueueCounts, QueueJob } from '../model/queue.ts';
 import type { PackageRow, ProposalRow, Status } from '../model/status.ts';
+import type { WithdrawalOrder } from '../model/withdrawal.ts';
 
 export type NumberedEvent = LedgerEvent & { readonly sequence: number };
 
@@ -36,6 +38,12 @@ export interface Reader {
   poke(name: string | undefined): Promise<readonly string[]>;
   /** Lets the version of a package that is stopped be proposed again. Gives what was asked for. */
   release(name: string): Promise<readonly string[]>;
+  /** Newest first. */
+  generations(limit: number): Promise<readonly Generation[]>;
+  /** Asks for a version to be taken out of the repository. Gives what was asked for. */
+  withdraw(order: WithdrawalOrder): Promise<readonly string[]>;
+  /** Asks for an older generation, or to free what that held back. Gives what was asked for. */
+  rollBack(order: { readonly to?: number; readonly undo: boolean }): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 

@@ -43,6 +43,10 @@ const payloads = {
   /** Sign and publish. `request`: object key of what to publish. */
   publish: z.strictObject({ request: text, attempt }),
   'publish-image': z.strictObject({ request: text, attempt }),
+  /** Take a version out of the repository, for good. `name`: a recipe or one of its packages. `slot`: seconds. */
+  withdraw: z.strictObject({ name: text, version: text, reason: text, force: z.boolean(), slot }),
+  /** Go back to generation `to`; without, free what the last time held back. `slot`: seconds. */
+  rollback: z.strictObject({ to: slot.optional(), slot }),
   /** Bring a published image to a registry. `request`: object key. */
   'push-image': z.strictObject({ request: text, attempt }),
   /** Something came out. `key`: object key of the result document. `effect`: what it is the result of, unique. */
@@ -200,6 +204,24 @@ export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> 
     effect: (job) => [job.request, job.attempt],
     attempts: 4,
     pause: 30_000,
+    remember: 24 * hour,
+  },
+  withdraw: {
+    version: 1,
+    payload: payloads.withdraw,
+    queue: () => 'publish',
+    effect: (job) => [job.name, job.version, job.slot],
+    attempts: 8,
+    pause: 5_000,
+    remember: 24 * hour,
+  },
+  rollback: {
+    version: 1,
+    payload: payloads.rollback,
+    queue: () => 'publish',
+    effect: (job) => [job.to ?? 'undo', job.slot],
+    attempts: 8,
+    pause: 5_000,
     remember: 24 * hour,
   },
   result: {

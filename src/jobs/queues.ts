@@ -239,6 +239,14 @@ export function createQueues(options: QueuesOptions): Queues {
       const slot = Math.floor(clock.now().getTime() / 1000);
       await enqueue('release', { package: name, slot }, { urgency: 'security' });
     },
+    async withdraw(order) {
+      const slot = Math.floor(clock.now().getTime() / 1000);
+      await enqueue('withdraw', { ...order, slot }, { urgency: 'security' });
+    },
+    async rollBack(to) {
+      const slot = Math.floor(clock.now().getTime() / 1000);
+      await enqueue('rollback', { slot, ...(to === undefined ? {} : { to }) }, { urgency: 'security' });
+    },
     bullQueues: () => [...queues.values()],
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()));

@@ -28,6 +28,8 @@ export const ledgerEventSchema = z.strictObject({
     'loop-stopped',
     'tag-moved',
     'released',
+    'withdrawn',
+    'rolled-back',
     'problem',
   ]),
   package: z.string().optional(),

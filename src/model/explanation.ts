@@ -38,6 +38,8 @@ export const blockerKindSchema = z.enum([
   'not-published-yet',
   /** Main asks for less than is published. */
   'version-lowered',
+  /** A person took the version that main asks for out of the repository. */
+  'withdrawn',
   /** The recipe says something else than what is published under its version. */
   'epoch-not-raised',
 ]);

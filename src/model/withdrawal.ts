@@ -21,6 +21,17 @@ export interface LostDependency {
   readonly dependency: string;
 }
 
+/** A version to take out of the repository. */
+export interface WithdrawalOrder {
+  /** A recipe, or one of its packages. */
+  readonly name: string;
+  /** Full version. */
+  readonly version: string;
+  readonly reason: string;
+  /** Also when something published would no longer find what it depends on. */
+  readonly force: boolean;
+}
+
 /** What taking one version of a recipe out of the repository comes to. */
 export interface Withdrawal {
   readonly origin: string;
@@ -43,6 +54,12 @@ export function withdrawnError({ origin, version, reason, at, rolledBackTo }: Wi
         ? 'raise the epoch of the recipe, or update it: a withdrawn version is never published again'
         : 'raise the epoch of the recipe, update it, or take the rollback back: `regrow rollback --undo`',
   });
+}
+
+/** Who would be left without what, the first few by name. */
+export function lostText(lost: readonly LostDependency[]): string {
+  const shown = lost.slice(0, 5).map((one) => `${one.package} on ${one.target} needs ${one.dependency}`);
+  return `${shown.join('; ')}${lost.length > shown.length ? `; and ${lost.length - shown.length} more` : ''}`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { QueueCounts, QueueJob } from '../model/queue.ts';
+import type { WithdrawalOrder } from '../model/withdrawal.ts';
 
 /** Looking at the queues. Errors: queue.unreachable. */
 export interface QueueView {
@@ -16,4 +17,8 @@ export interface QueueRequests {
   poke(about: { readonly what: 'package' | 'repository'; readonly name: string }): Promise<void>;
   /** Lets the version of a package that is stopped be proposed again. */
   release(name: string): Promise<void>;
+  /** Asks the publisher to take a version out of the repository. */
+  withdraw(order: WithdrawalOrder): Promise<void>;
+  /** Asks the publisher to go back to a generation; undefined: to free what the last time held back. */
+  rollBack(to: number | undefined): Promise<void>;
 }

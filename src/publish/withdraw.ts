@@ -3,22 +3,18 @@ import { compareArtifacts } from '../formats/apk-index.ts';
 import type { Artifact } from '../model/artifact.ts';
 import type { Generation, Withdrawn } from '../model/publication.ts';
 import type { TargetName } from '../model/target.ts';
-import { type GenerationReader, planWithdrawal, readPublished, withoutAndWith } from '../model/withdrawal.ts';
+import {
+  type GenerationReader,
+  lostText,
+  planWithdrawal,
+  readPublished,
+  type WithdrawalOrder,
+  withoutAndWith,
+} from '../model/withdrawal.ts';
 import { blobKey, type Objects } from '../ports/objects.ts';
 import { checkToken, type PublishOptions, type PublishPorts, writeGeneration } from './generation.ts';
 import { type CurrentGeneration, corrupt, readCurrent, readGeneration } from './manifest.ts';
 import { createRepositoryMemory, type RepositoryMemory } from './memory.ts';
-
-/** A version to take out of the repository. */
-export interface WithdrawalOrder {
-  /** A recipe, or one of its packages. */
-  readonly name: string;
-  /** Full version. */
-  readonly version: string;
-  readonly reason: string;
-  /** Also when something published would no longer find what it depends on. */
-  readonly force: boolean;
-}
 
 /**
  * Makes a generation without one version of a recipe, on all targets, which is never published again; where nothing older of it is
@@ -42,7 +38,7 @@ export async function withdraw(
   }
   const [first] = plan.lost;
   if (first !== undefined && !force) {
-    throw new RegrowError('request.invalid', `${first.package} on ${first.target} needs ${first.dependency}`, {
+    throw new RegrowError('request.invalid', lostText(plan.lost), {
       package: first.package,
       remedy: 'withdraw that first, or use --force',
     });

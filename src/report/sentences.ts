@@ -42,6 +42,7 @@ export function stateOf(kind: BlockerKind, settings: Pick<ReportSettings, 'merge
     case 'loop':
     case 'moved-tag':
     case 'version-lowered':
+    case 'withdrawn':
     case 'epoch-not-raised':
       return 'waiting';
     case 'pins-nothing-new':
@@ -167,6 +168,8 @@ export function nextStep(blocker: Blocker, facts: PackageFacts, settings: Report
       return { text: `the publisher signs it and makes the next generation ${soon}` };
     case 'version-lowered':
       return { text: 'nothing: what is published stays until main asks for more than that' };
+    case 'withdrawn':
+      return { text: 'nothing until main asks for another version; the next update is proposed as ever', ...nextLook };
     case 'epoch-not-raised':
       return { text: 'nothing until the epoch is raised; the next update brings the change along', ...nextLook };
   }
@@ -190,6 +193,7 @@ export function actionsFor(blocker: Blocker, facts: PackageFacts): string[] {
     case 'recipe-invalid':
     case 'problem':
     case 'version-lowered':
+    case 'withdrawn':
     case 'epoch-not-raised':
       return problem.length > 0 ? problem : ['mend what the message names and push it to main'];
     case 'source-failed':

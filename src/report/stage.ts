@@ -252,6 +252,8 @@ export function findBlocker(facts: PackageFacts, settings: ReportSettings): Bloc
   }
   const lowered = findProblem(facts, 'package.version-lowered');
   if (lowered !== undefined) return problemBlocker(lowered, {}, 'version-lowered');
+  const withdrawn = findProblem(facts, 'package.withdrawn');
+  if (withdrawn !== undefined) return problemBlocker(withdrawn, {}, 'withdrawn');
   const unpublished = findUnpublished(facts, settings);
   if (unpublished !== undefined) {
     const obstacle = facts.problems.find(({ value }) => value.area === 'publish');

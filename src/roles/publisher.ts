@@ -6,8 +6,9 @@ import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
 import type { Artifact } from '../model/artifact.ts';
 import { imageKeyKey } from '../model/attachment.ts';
+import type { Generation } from '../model/publication.ts';
 import type { PublishRequest } from '../model/request.ts';
-import type { Refusal } from '../model/result.ts';
+import type { PublishedResult, Refusal } from '../model/result.ts';
 import type { TargetName } from '../model/target.ts';
 import { planPublication, tieCandidates } from '../plan/ties.ts';
 import { type Candidate } from '../plan/transaction.ts';
@@ -20,7 +21,8 @@ import { type PublishOptions, publishRemaining, type Remaining } from '../publis
 import { readCurrent } from '../publish/manifest.ts';
 import { createRepositoryMemory } from '../publish/memory.ts';
 import { resignIndexes } from '../publish/resign.ts';
-import { finalFailure, readRequest, report, requestDigest } from './effects.ts';
+import { rollBack, undoRollback, withdraw } from '../publish/withdraw.ts';
+import { finalFailure, readRequest, readResult, report, requestDigest } from './effects.ts';
 import type { RoleHost } from './host.ts';
 import { publishImage } from './image-publisher.ts';
 import { createImagePusher } from './image-pusher.ts';
@@ -92,7 +94,38 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
   await objects.put(imageKeyKey, Buffer.from(context.imageSigner.publicKey, 'utf8'));
   const token = ((await readCurrent(objects))?.generation.token ?? 0) + 1;
   await resignIndexes({ objects, signer, clock }, token);
-  const memory = createRepositoryMemory();
+  const ports = {
+    objects,
+    signer,
+    clock,
+    memory: createRepositoryMemory(),
+  };
+
+  /** Leaves what came of a change of the repository. */
+  async function settle(
+    effect: string,
+    work: () => Promise<Pick<PublishedResult, 'generation' | 'refused'>>,
+  ): Promise<void> {
+    const common = { kind: 'published', effect, at: now() } as const;
+    try {
+      await report(objects, queues, { ...common, ...(await work()) });
+    } catch (thrown) {
+      const error = toRegrowError(thrown);
+      if (error.code === 'repository.moved' && error.retry === 'never') {
+        context.onSuperseded?.(error);
+        // The job is as good as before: whoever took over does it.
+        throw new RegrowError(error.code, error.message, { retry: 'later', cause: error });
+      }
+      await report(objects, queues, { ...common, failure: finalFailure(thrown) });
+    }
+  }
+
+  /** What a person ordered is done once: a job that comes again finds another repository. */
+  async function settleOnce(effect: string, work: () => Promise<Generation>): Promise<void> {
+    const done = await readResult(objects, effect, 'published');
+    if (done === undefined) await settle(effect, async () => ({ generation: await work() }));
+    else await report(objects, queues, done);
+  }
 
   return {
     async verify({ request: key }, { signal }) {
@@ -105,25 +138,26 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
 
     async publish({ request: key }) {
       const request = await readRequest(objects, key, 'publish');
-      const common = { kind: 'published', effect: `publish-${requestDigest(key)}`, at: now() } as const;
-      try {
-        const ports = { objects, signer, clock, memory };
+      await settle(`publish-${requestDigest(key)}`, async () => {
         const done = await publishRemaining(ports, { add: request.add, token }, context.options, withoutRefused);
         const refused = refusalsOf(request, done.refused);
-        await report(objects, queues, {
-          ...common,
+        return {
           ...(done.generation === undefined ? {} : { generation: done.generation }),
           ...(refused.length === 0 ? {} : { refused: [...refused] }),
-        });
-      } catch (thrown) {
-        const error = toRegrowError(thrown);
-        if (error.code === 'repository.moved' && error.retry === 'never') {
-          context.onSuperseded?.(error);
-          // The job is as good as before: whoever took over does it.
-          throw new RegrowError(error.code, error.message, { retry: 'later', cause: error });
-        }
-        await report(objects, queues, { ...common, failure: finalFailure(thrown) });
-      }
+        };
+      });
+    },
+
+    async withdraw({ slot, ...order }) {
+      await settleOnce(`withdraw-${order.name}-${order.version}-${slot}`, () =>
+        withdraw(ports, order, token, context.options),
+      );
+    },
+
+    async rollback({ to, slot }) {
+      await settleOnce(`rollback-${to ?? 'undo'}-${slot}`, () =>
+        to === undefined ? undoRollback(ports, token, context.options) : rollBack(ports, to, token, context.options),
+      );
     },
 
     async 'publish-image'({ request: key }) {

@@ -52,5 +52,13 @@ export function createMemoryQueue(): MemoryQueue {
       check();
       asked.push(`release ${name}`);
     },
+    async withdraw({ name, version, reason, force }) {
+      check();
+      asked.push(`withdraw ${name} ${version}${force ? ' by force' : ''}: ${reason}`);
+    },
+    async rollBack(to) {
+      check();
+      asked.push(to === undefined ? 'undo rollback' : `rollback ${to}`);
+    },
   };
 }

@@ -12,6 +12,7 @@ import type { ConductorContext } from './context.ts';
 import { loweredProblem } from './lowered.ts';
 import { proposalProblem } from './problems.ts';
 import { type RecipeFile, type RecipeSurroundings, recipeProblem } from './recipes.ts';
+import { withdrawnProblem } from './withdrawn.ts';
 import type { World } from './world.ts';
 
 const nothing: readonly Artifact[] = [];
@@ -156,6 +157,11 @@ async function mainNeeds(context: ConductorContext, world: World): Promise<reado
   const needs: BuildNeed[] = [];
   for (const file of world.tree.recipes.values()) {
     const { name, version, epoch } = file.recipe.package;
+    const withdrawn = withdrawnProblem(world, file);
+    if (withdrawn !== undefined) {
+      world.problems.set(`publish/${name}`, withdrawn);
+      continue;
+    }
     for (const target of context.settings.targets) {
       const lowered = loweredProblem(world, file, target);
       if (lowered !== undefined) world.problems.set(`publish/${name}`, lowered);

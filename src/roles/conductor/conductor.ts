@@ -27,6 +27,7 @@ import { recordRefusals } from './refusals.ts';
 import { releaseVersion } from './releasing.ts';
 import { tidy } from './tidying.ts';
 import { createWatching } from './watching.ts';
+import { tellUndone } from './withdrawn.ts';
 import { observeWorld, type World } from './world.ts';
 
 export interface ConductorOptions {
@@ -242,7 +243,10 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     const result = parseResult(object.bytes);
     // What came of builds and publications is found by every round itself; a verdict may be asked for otherwise by then.
     if (result?.kind === 'verified') await recordVerdicts(context, result);
-    if (result?.kind === 'published') await recordRefusals(context, result);
+    if (result?.kind === 'published') {
+      await recordRefusals(context, result);
+      await tellUndone(context, result);
+    }
     if (result?.kind !== 'watched' && result?.kind !== 'observed') return true;
     // What was seen is told once.
     const changed = result.kind === 'watched' ? await watching.record(result) : await recordObserved(context, result);

@@ -4,6 +4,7 @@ import type { Generation } from '../../model/publication.ts';
 import type { TargetName } from '../../model/target.ts';
 import { generationsPrefix, readGeneration, readPackages } from '../../publish/manifest.ts';
 import type { ConductorContext } from './context.ts';
+import { tellWithdrawn } from './withdrawn.ts';
 import type { World } from './world.ts';
 
 type Published = World['published'];
@@ -65,5 +66,6 @@ async function recordGeneration(
       at: generation.at,
     });
   }
+  await tellWithdrawn({ book }, generation);
   await book.put('publication', key, generation);
 }

@@ -121,7 +121,7 @@ describe('withdrawing a version', () => {
     await publish([{ origin: 'user', version: '1-r0', depends: ['tool>1-r0'] }]);
     await expect(withdraw(ports(), order, 1)).rejects.toMatchObject({
       code: 'request.invalid',
-      message: 'user on x86_64-gnu needs tool>1-r0',
+      message: 'user on x86_64-gnu needs tool>1-r0; user on x86_64-musl needs tool>1-r0',
     });
     expect(await served()).toContain('tool 2-r0');
     await withdraw(ports(), { ...order, force: true }, 1);

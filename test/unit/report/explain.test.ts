@@ -412,6 +412,17 @@ describe('main', () => {
     expect(actions).toEqual(['write another number']);
   });
 
+  test('was withdrawn: who asks reads why, and what brings the package on', async () => {
+    const world = await decided(decision('zlib', { from: { version: '1.1', epoch: 0 } }));
+    const problem = stuck('package.withdrawn', 'zlib 1.1-r0 was withdrawn at noon: it eats files');
+    await world.ledger.put('problem', 'publish/zlib', problem, before(8), 'zlib');
+    const { state, blocker, answer, actions, next } = await ask(world);
+    expect({ state, kind: blocker.kind }).toEqual({ state: 'waiting', kind: 'withdrawn' });
+    expect(answer).toBe('zlib is published at 1.0-r0: zlib 1.1-r0 was withdrawn at noon: it eats files');
+    expect(actions).toEqual(['write another number']);
+    expect(next.text).toMatch(/until main asks for another version/);
+  });
+
   test('has what the publisher refused: its reason, not that the publisher is next', async () => {
     const world = createWorld();
     await world.ledger.put('decision', 'zlib', decision('zlib'), before(30), 'zlib');
