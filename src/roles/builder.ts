@@ -76,7 +76,7 @@ export async function startBuilder(host: RoleHost): Promise<void> {
     ports,
     queues,
     clock,
-    limits: { timeout: limits.stepTimeout, outputLimit, processLimit },
+    limits: { arch, timeout: limits.stepTimeout, outputLimit, processLimit },
     run: (request, names, signal) => runHostBuild(engine, request, names, signal),
   });
   for (const target of config.targets) {

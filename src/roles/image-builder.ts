@@ -3,7 +3,7 @@ import { sha256 } from '../model/canonical.ts';
 import { parseImageDefinition } from '../model/image-definition.ts';
 import type { ImageRequest } from '../model/request.ts';
 import type { ImageBuiltResult } from '../model/result.ts';
-import { parseTarget } from '../model/target.ts';
+import { type Arch, parseTarget } from '../model/target.ts';
 import { blobKey, type Objects } from '../ports/objects.ts';
 import type { Sandbox } from '../ports/sandbox.ts';
 import type { Workspaces } from '../ports/workspace.ts';
@@ -16,6 +16,8 @@ export interface ImageBuilderPorts {
 }
 
 export interface ImageRunLimits {
+  /** Of this machine: an image for another architecture is made here, and not run. */
+  readonly arch: Arch;
   /** Milliseconds. */
   readonly timeout: number;
   /** Bytes. */
@@ -27,7 +29,7 @@ export interface ImageRunLimits {
 type BuiltImage = Pick<ImageBuiltResult, 'index' | 'blobs' | 'platforms'>;
 
 /**
- * Assembles an image on every platform, runs each once, and stores its blobs. The image has no tag by that: the publisher
+ * Assembles an image on every platform, runs once each that this machine can run, and stores its blobs. The image has no tag by that: the publisher
  * gives it one. Errors: image.invalid, image.failed, package.malformed, repository.corrupt.
  */
 export async function buildImage(
@@ -51,7 +53,9 @@ export async function buildImage(
       keys: request.keys,
       sourceDateEpoch: request.sourceDateEpoch,
     });
-    const output = await runImage(`${request.name}:${request.tag}`, image, ports, limits, signal);
+    const ref = `${request.name}:${request.tag}`;
+    const runs = parseTarget(platform.target).arch === limits.arch;
+    const output = runs ? await runImage(ref, image, ports, limits, signal) : '';
     images.push(image);
     platforms.push({ target: platform.target, manifest: image.manifest.digest, output });
   }

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { sha256 } from '../../../src/model/canonical.ts';
+import type { ImageRequest } from '../../../src/model/request.ts';
+import { blobKey } from '../../../src/ports/objects.ts';
+import type { Sandbox } from '../../../src/ports/sandbox.ts';
+import type { Workspaces } from '../../../src/ports/workspace.ts';
+import { readStoredImage } from '../../../src/publish/image/read.ts';
+import { buildImage } from '../../../src/roles/image-builder.ts';
+import { createMemoryObjects } from '../../fakes/memory-objects.ts';
+import { apkFile } from '../../support/apk-file.ts';
+
+/** A request for two architectures, its packages in the store. */
+async function start(exitCode = 0) {
+  const objects = createMemoryObjects();
+  const platforms: ImageRequest['platforms'] = [];
+  for (const target of ['x86_64-gnu', 'aarch64-gnu'] as const) {
+    const bytes = await apkFile(
+      'tool-1-r0',
+      { 'usr/bin/tool': { text: target, mode: 0o755 } },
+      { arch: target.split('-')[0] ?? '' },
+    );
+    const digest = sha256(bytes);
+    await objects.put(blobKey(digest), bytes);
+    const named = { name: 'tool', version: '1-r0', origin: 'tool', checksum: '', key: blobKey(digest), digest };
+    platforms.push({ target, packages: [named] });
+  }
+  const request: ImageRequest = {
+    kind: 'image',
+    name: 'tool',
+    tag: 'latest',
+    definition: { path: 'tool.yaml', text: 'contents: {packages: [tool]}\nentrypoint: {command: /usr/bin/tool}\n' },
+    platforms,
+    sourceDateEpoch: 1,
+    keys: [],
+  };
+  const ran: string[] = [];
+  let unpacked = '';
+  const workspace = {
+    makeDirectory: async () => {},
+    async unpack(_: string, entries: Iterable<{ path: string; content?: Uint8Array }>) {
+      for (const { path, content } of entries)
+        if (path === 'usr/bin/tool') unpacked = Buffer.from(content ?? '').toString();
+    },
+    path: () => '/root',
+    dispose: async () => {},
+  };
+  const workspaces = { create: async () => workspace } as unknown as Workspaces;
+  const sandbox: Sandbox = {
+    async run({ onOutput }) {
+      ran.push(unpacked);
+      onOutput?.(Buffer.from('it runs\n'));
+      return exitCode;
+    },
+    probe: async () => {},
+  };
+  const limits = { arch: 'x86_64', timeout: 1000, outputLimit: 1000, processLimit: 10 } as const;
+  const build = () => buildImage(request, { objects, sandbox, workspaces }, limits, new AbortController().signal);
+  return { objects, ran, build };
+}
+
+test('one index has every architecture; what this machine can run is run, the rest is only made', async () => {
+  const { objects, ran, build } = await start();
+  const built = await build();
+  expect(ran).toEqual(['x86_64-gnu']);
+  expect(built.platforms.map(({ target, output }) => [target, output])).toEqual([
+    ['x86_64-gnu', 'it runs\n'],
+    ['aarch64-gnu', ''],
+  ]);
+  const { platforms } = await readStoredImage(objects, 'tool:latest', built.index ?? '');
+  expect(platforms.map(({ descriptor }) => descriptor.platform.architecture)).toEqual(['amd64', 'arm64']);
+  expect((await build()).index).toBe(built.index);
+});
+
+test('an image whose program fails here is no image', async () => {
+  const { build } = await start(3);
+  await expect(build()).rejects.toMatchObject({ code: 'image.failed' });
+});
