@@ -17,8 +17,6 @@ export interface RecipeDirectory {
   readonly recipes: readonly RecipeText[];
   /** `pipelines/**.yaml`, by the name that `uses:` calls them by. */
   readonly pipelines: ReadonlyMap<string, string>;
-  /** sha256 over the names and texts of all pipelines, base64url. */
-  readonly pipelinesDigest: string;
 }
 
 /**
@@ -42,9 +40,7 @@ export function readRecipeDirectory(directory: string): RecipeDirectory {
         const bytes = readFileSync(join(directory, path));
         return { path, text: bytes.toString('utf8'), digest: createHash('sha256').update(bytes).digest('base64url') };
       });
-    const pipelines = readPipelines(join(directory, 'pipelines'));
-    const hash = createHash('sha256').update(JSON.stringify([...pipelines]));
-    return { recipes, pipelines, pipelinesDigest: hash.digest('base64url') };
+    return { recipes, pipelines: readPipelines(join(directory, 'pipelines')) };
   } catch (cause) {
     throw new RegrowError('storage.failed', `the recipes in ${directory} cannot be read`, {
       retry: 'later',

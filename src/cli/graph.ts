@@ -1,10 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import { Command, Option } from 'commander';
+import { readPipelineDirectory } from '../adapters/pipeline-directory.ts';
 import { openRecipeCache } from '../adapters/recipe-cache.ts';
-import { type RecipeDirectory, readRecipeDirectory } from '../adapters/recipe-directory.ts';
+import { readRecipeDirectory } from '../adapters/recipe-directory.ts';
 import { createHostTools } from '../build/host/host-tools.ts';
 import { type ErrorReport, reportError } from '../errors.ts';
-import { createPipelineLibrary } from '../model/recipe/pipeline.ts';
+import { digestOf } from '../model/canonical.ts';
+import { createPipelineLibrary, type PipelineLibrary } from '../model/recipe/pipeline.ts';
 import { parseRecipe } from '../model/recipe/recipe.ts';
 import { type Arch, arches, type Libc, libcs, type Target, targetName } from '../model/target.ts';
 import { type BuildGraph, createGraph } from '../plan/graph.ts';
@@ -40,7 +42,7 @@ export function graphCommand({ output }: Pick<CliContext, 'output'>): Command {
     .action((options: GraphOptions) =>
       runCommand(output, options.json === true, async () => {
         const start = performance.now();
-        const { facts, failures } = readFacts(options, output);
+        const { facts, failures } = await readFacts(options, output);
         const graph = createGraph(facts, new Set(Object.keys(createHostTools())));
         const details = describeGraph(graph);
         const milliseconds = Math.round(performance.now() - start);
@@ -59,14 +61,18 @@ interface Facts {
 }
 
 /** A recipe that cannot be read is left out and reported; it is read again the next time. */
-function readFacts({ recipes: folder, arch, libc, cache: cacheFolder }: GraphOptions, output: Output): Facts {
+async function readFacts(
+  { recipes: folder, arch, libc, cache: cacheFolder }: GraphOptions,
+  output: Output,
+): Promise<Facts> {
   const target: Target = { arch, libc };
   const directory = readRecipeDirectory(folder);
-  const key = JSON.stringify([recipeFactsVersion, targetName(target), directory.pipelinesDigest]);
+  const pipelines = new Map([...(await readPipelineDirectory()), ...directory.pipelines]);
+  const key = JSON.stringify([recipeFactsVersion, targetName(target), digestOf([...pipelines])]);
   const cache = cacheFolder === false ? undefined : openRecipeCache(cacheFolder, key, recipeFactsSchema);
   const kept = new Map<string, RecipeFacts>();
   const failures: ErrorReport[] = [];
-  const draw = drawer(directory, target);
+  const draw = drawer(createPipelineLibrary(pipelines), target);
   let fresh = 0;
   for (const { path, text, digest } of directory.recipes) {
     let facts = cache?.get(digest);
@@ -87,8 +93,7 @@ function readFacts({ recipes: folder, arch, libc, cache: cacheFolder }: GraphOpt
   return { facts: [...kept.values()], failures };
 }
 
-function drawer(directory: RecipeDirectory, target: Target): (path: string, text: string) => RecipeFacts {
-  const pipelines = createPipelineLibrary(directory.pipelines);
+function drawer(pipelines: PipelineLibrary, target: Target): (path: string, text: string) => RecipeFacts {
   return (path, text) => recipeFacts(parseRecipe(path, text).recipe, { target, pipelines, file: path });
 }
 

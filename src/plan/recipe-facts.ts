@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import type { ErrorWhere } from '../errors.ts';
 import { collectNeeds } from '../model/recipe/expand.ts';
+import { isNativePipeline, type NativePipeline } from '../model/recipe/native-pipelines.ts';
 import type { PipelineLibrary } from '../model/recipe/pipeline.ts';
 import type { Recipe, Subpackage } from '../model/recipe/recipe.ts';
 import { environmentPackages, recipePackages, wholeNumber } from '../model/recipe/resolve.ts';
 import { type Scope, substitute } from '../model/recipe/substitute.ts';
 import type { Target } from '../model/target.ts';
-import { builtinNeeds } from './builtin-needs.ts';
 
 /** Raised whenever the same recipe gives other facts than before, so that no cache keeps the old ones. */
-export const recipeFactsVersion = 1;
+export const recipeFactsVersion = 2;
 
 /** One package of a recipe as others can ask for it. */
 const packageFactsSchema = z.strictObject({
@@ -19,6 +19,9 @@ const packageFactsSchema = z.strictObject({
   /** apk's provider priority; 0 where the recipe says none. */
   priority: z.number().int(),
 });
+
+/** What melange's steps of these names need. regrow does them itself; the order of builds is to suit both engines. */
+const nativeNeeds: Readonly<Record<NativePipeline, string>> = { fetch: 'wget', 'git-checkout': 'git' };
 
 /** What the build graph needs to know of a recipe: little, so that a cache of it is quick to read. */
 export const recipeFactsSchema = z.strictObject({
@@ -30,7 +33,7 @@ export const recipeFactsSchema = z.strictObject({
   packages: z.array(packageFactsSchema),
   /** Packages of the build environment, as written: of the recipe, and of pipelines of origin and subpackages. Sorted, once each. */
   needs: z.array(z.string()),
-  /** Pipelines of which neither the library nor the table of built-in ones knows the needs. */
+  /** Pipelines that the library does not have: nothing knows what they need. */
   unknownPipelines: z.array(z.string()),
 });
 
@@ -39,7 +42,7 @@ type PackageFacts = z.infer<typeof packageFactsSchema>;
 
 export interface FactsOptions {
   readonly target: Target;
-  /** Pipelines that the distribution ships. */
+  /** Pipelines that the distribution ships, and regrow's own. */
   readonly pipelines: PipelineLibrary;
   readonly file?: string;
 }
@@ -55,10 +58,9 @@ export function recipeFacts(recipe: Recipe, { target, pipelines, file }: FactsOp
   const needs = new Set(environmentPackages(recipe.environment, scope, where, 'environment'));
   const unknownPipelines = new Set<string>();
   const collect = (nodes: Recipe['pipeline'], inner: Scope, field: string) => {
-    const unknown = (uses: string, inputs: Readonly<Record<string, string>>) => {
-      const known = builtinNeeds(uses, inputs);
-      if (known === undefined) unknownPipelines.add(uses);
-      for (const one of known ?? []) needs.add(one);
+    const unknown = (uses: string) => {
+      if (isNativePipeline(uses)) needs.add(nativeNeeds[uses]);
+      else unknownPipelines.add(uses);
     };
     collectNeeds(
       nodes,

@@ -18,8 +18,8 @@ export interface ExpandOptions {
   readonly scope: Scope;
   /** Takes a package that a pipeline needs in the build environment. */
   readonly need: (packageName: string) => void;
-  /** Takes a pipeline that the library does not have, with its inputs, instead of the error. */
-  readonly unknown?: ((name: string, inputs: Readonly<Record<string, string>>) => void) | undefined;
+  /** Takes a pipeline that the library does not have, instead of the error. */
+  readonly unknown?: ((name: string) => void) | undefined;
 }
 
 /** Where in a recipe the walk is. */
@@ -108,7 +108,7 @@ function visitNeeds(nodes: readonly PipelineNode[], options: ExpandOptions, fram
     const entered = enter(written, index, options, frame);
     if (entered === undefined) return;
     takeNeeds(entered, options);
-    if (entered.native !== undefined) options.unknown?.(entered.native, entered.inputs);
+    if (entered.native !== undefined) options.unknown?.(entered.native);
     else visitNeeds(entered.node.pipeline, options, entered.frame);
   });
 }
@@ -141,7 +141,7 @@ function enter(written: PipelineNode, index: number, options: ExpandOptions, fra
     if (native === undefined) {
       const definition = options.pipelines.get(uses);
       if (definition === undefined) {
-        if (holds(written.if, frame.scope)) unknownPipeline(written, frame.scope, options, where);
+        if (holds(written.if, frame.scope)) unknownPipeline(uses, options, where);
         return undefined;
       }
       node = includePipeline(written, definition);
@@ -169,10 +169,9 @@ function enter(written: PipelineNode, index: number, options: ExpandOptions, fra
   };
 }
 
-function unknownPipeline(node: PipelineNode, scope: Scope, options: ExpandOptions, where: ErrorWhere): void {
-  const uses = node.uses ?? '';
+function unknownPipeline(uses: string, options: ExpandOptions, where: ErrorWhere): void {
   if (options.unknown !== undefined) {
-    options.unknown(uses, Object.fromEntries(resolveGiven(node.with, scope, where)));
+    options.unknown(uses);
     return;
   }
   throw new RegrowError('recipe.pipeline-unknown', `${where.package}: ${where.field}: there is no pipeline ${uses}`, {

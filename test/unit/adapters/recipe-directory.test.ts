@@ -39,16 +39,16 @@ test('recipes are the files at the top, pipelines those below pipelines/, by nam
   ]);
 });
 
-test('digests follow the content', () => {
+test('digests follow the content, pipelines are read anew', () => {
   write('a.yaml', 'a');
   write('pipelines/x.yaml', 'x');
   const before = readRecipeDirectory(folder);
   write('a.yaml', 'b');
   const after = readRecipeDirectory(folder);
   expect(after.recipes[0]?.digest).not.toBe(before.recipes[0]?.digest);
-  expect(after.pipelinesDigest).toBe(before.pipelinesDigest);
+  expect(after.pipelines).toEqual(before.pipelines);
   write('pipelines/x.yaml', 'y');
-  expect(readRecipeDirectory(folder).pipelinesDigest).not.toBe(before.pipelinesDigest);
+  expect(readRecipeDirectory(folder).pipelines).toEqual(new Map([['x', 'y']]));
 });
 
 test('a folder without pipelines has none, and one that is not there is refused', () => {

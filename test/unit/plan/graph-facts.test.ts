@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
+import { readPipelineDirectory } from '../../../src/adapters/pipeline-directory.ts';
 import { createPipelineLibrary } from '../../../src/model/recipe/pipeline.ts';
 import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
-import { builtinNeeds } from '../../../src/plan/builtin-needs.ts';
 import { recipeFacts, recipeFactsSchema } from '../../../src/plan/recipe-facts.ts';
 
 const pipelines = createPipelineLibrary(
   new Map([
+    ...(await readPipelineDirectory()),
     ['bump', 'needs:\n  packages:\n    - omnibump=1.0\npipeline:\n  - uses: patch\n'],
     ['arm', 'needs:\n  packages:\n    - arm-tools\n'],
   ]),
@@ -67,6 +68,7 @@ subpackages:
     ],
     needs: [
       '!old',
+      'build-base',
       'busybox',
       'ca-certificates-bundle',
       'cmake',
@@ -89,12 +91,4 @@ test('an environment with an unknown variable is refused, naming recipe and fiel
       where: { package: 'foo', file: 'foo.yaml', field: 'environment.contents.packages' },
     }),
   );
-});
-
-test('built-in pipelines: with and without inputs, and unknown ones', () => {
-  expect(builtinNeeds('strip', {})).toEqual(['binutils', 'scanelf']);
-  expect(builtinNeeds('go/build', {})).toContain('go');
-  expect(builtinNeeds('go/build', { 'go-package': 'go-1.26' })).toContain('go-1.26');
-  expect(builtinNeeds('split/manpages', {})).toEqual([]);
-  expect(builtinNeeds('constructor', {})).toBeUndefined();
 });
