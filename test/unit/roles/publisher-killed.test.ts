@@ -105,14 +105,39 @@ function withAdded(content: readonly string[], add: PublishRequest['add']): stri
     .toSorted();
 }
 
+type Job = { readonly request: string } | { readonly to: number; readonly slot: number };
+
+function effectOf(job: Job): string {
+  return 'to' in job ? `rollback-${job.to}-${job.slot}` : `publish-${requestDigest(job.request)}`;
+}
+
+/** Up to three packages as a builder leaves them, of versions that were not there before. */
+async function stageSome(
+  objects: Objects,
+  chance: (limit: number) => number,
+  version: string,
+): Promise<PublishRequest['add']> {
+  const add: PublishRequest['add'] = [];
+  for (let i = chance(3); i >= 0; i -= 1) {
+    const sample = { name: names[chance(names.length)] ?? 'alpha', version: `${version}.${i}-r0` };
+    const target = targets[chance(targets.length)] ?? 'x86_64-gnu';
+    const nodes = { 'usr/share/x': sample.version };
+    const { artifact, bytes } = await makePackage({ ...sample, nodes, input: { target } });
+    const key = stagingKey(`${target}-${sample.name}-${sample.version}`, `${sample.name}-${sample.version}.apk`);
+    await objects.put(key, bytes);
+    add.push({ key, artifact });
+  }
+  return add;
+}
+
 it(`a publisher that is killed at any of ${deaths} calls of the file system leaves a whole repository, and the next one finishes`, async () => {
   const seed = Number(process.env['REGROW_CRASH_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
   process.stderr.write(`publishers die at calls chosen by seed ${seed} (REGROW_CRASH_SEED)\n`);
   const chance = chanceOf(seed);
   const objects = await createFsObjects(join(folder, 'objects'));
 
-  /** A publisher from its start to the end of the job, which dies at call `end`. Gives how many calls it made. */
-  const run = async (request: string, end: number, how: Life['how']): Promise<number> => {
+  /** A publisher from its start to the end of a job, which dies at call `end`. Gives how many calls it made. */
+  const run = async (job: Job, end: number, how: Life['how']): Promise<number> => {
     Object.assign(life, { calls: 0, end, how });
     try {
       const queues = { enqueue: async () => '' } as unknown as Queues;
@@ -127,7 +152,8 @@ it(`a publisher that is killed at any of ${deaths} calls of the file system leav
         options,
         verify: async () => [],
       });
-      await publisher.publish?.({ request, attempt: 1 }, {} as JobContext);
+      if ('to' in job) await publisher.rollback?.({ to: job.to, slot: job.slot }, {} as JobContext);
+      else await publisher.publish?.({ request: job.request, attempt: 1 }, {} as JobContext);
     } catch (thrown) {
       if (life.calls < life.end) throw thrown;
     }
@@ -139,26 +165,19 @@ it(`a publisher that is killed at any of ${deaths} calls of the file system leav
   const cut = { unseen: 0, seen: 0 };
   let calls = 60;
   for (let round = 1; cut.unseen + cut.seen < deaths; round += 1) {
-    const add: PublishRequest['add'][number][] = [];
-    for (let i = chance(3); i >= 0; i -= 1) {
-      const sample = { name: names[chance(names.length)] ?? 'alpha', version: `1.${round}.${i}-r0` };
-      const target = targets[chance(targets.length)] ?? 'x86_64-gnu';
-      const { artifact, bytes } = await makePackage({
-        ...sample,
-        nodes: { 'usr/share/x': `${seed} ${round}` },
-        input: { target },
-      });
-      const key = stagingKey(`${target}-${sample.name}-${sample.version}`, `${sample.name}-${sample.version}.apk`);
-      await objects.put(key, bytes);
-      add.push({ key, artifact });
-    }
-    const request = await storeRequest(objects, { kind: 'publish', add });
     const before = (await readCurrent(objects))?.generation;
-    const [old, due] = [await contentOf(objects, before), withAdded(await contentOf(objects, before), add)];
+    const old = await contentOf(objects, before);
+    // Now and then back to the generation before; forth again the time after.
+    const goesBack = round > 2 && chance(4) === 0;
+    const add = goesBack ? [] : await stageSome(objects, chance, `1.${round}`);
+    const job: Job = goesBack
+      ? { to: round - 2, slot: round }
+      : { request: await storeRequest(objects, { kind: 'publish', add }) };
+    const due = goesBack ? await contentOf(objects, await readGeneration(objects, round - 2)) : withAdded(old, add);
 
     const end = 1 + chance(calls);
     const how = (['before', 'after', 'half'] as const)[chance(3)] ?? 'before';
-    const made = await run(request, end, how);
+    const made = await run(job, end, how);
     const left = (await readCurrent(objects))?.generation;
     const moved = left?.generation !== before?.generation;
     expect(await contentOf(objects, left), `round ${round}, killed ${how} call ${end}`).toEqual(moved ? due : old);
@@ -166,11 +185,11 @@ it(`a publisher that is killed at any of ${deaths} calls of the file system leav
     // Where it needed fewer calls than the one before, it was not killed.
     if (made >= end) cut[moved ? 'seen' : 'unseen'] += 1;
 
-    calls = await run(request, Number.POSITIVE_INFINITY, 'before');
+    calls = await run(job, Number.POSITIVE_INFINITY, 'before');
     const done = (await readCurrent(objects))?.generation;
     expect(await contentOf(objects, done), `round ${round}, finished`).toEqual(due);
     expect(done?.generation).toBe(round);
-    expect((await readResult(objects, `publish-${requestDigest(request)}`, 'published'))?.generation).toEqual(done);
+    expect((await readResult(objects, effectOf(job), 'published'))?.generation).toEqual(done);
     for (const key of await objects.list(generationsPrefix)) {
       const number = Number(/(\d+)\.json$/.exec(key)?.[1]);
       if (number >= round - keep.keepGenerations) await contentOf(objects, await readGeneration(objects, number));
