@@ -8,12 +8,15 @@ import { notFound, sendObject } from './replies.ts';
 
 /** How many generations back a package is still served: a client may hold the index of one that has just been replaced. */
 const generationsBack = 3;
+const indexFile = 'APKINDEX.tar.gz';
 
 const addressSchema = z.object({
   libc: z.enum(libcs),
   arch: z.enum(arches),
   file: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+~-]{0,255}$/),
 });
+/** Behind the name of a package's file: where it came from (in-toto attestation `spec/v1/bundle.md`). */
+const provenanceSuffix = '.intoto.jsonl';
 const keySchema = z.object({ file: z.string().regex(/^[A-Za-z0-9@][A-Za-z0-9._@+-]{0,255}\.rsa\.pub$/) });
 
 /** Where the publisher leaves its public key, under the name that it has in `/etc/apk/keys`. */
@@ -21,16 +24,26 @@ export function publicKeyKey(file: string): string {
   return `repository/keys/${file}`;
 }
 
+function typeOf(file: string): string {
+  if (file === indexFile) return 'application/gzip';
+  return file.endsWith(provenanceSuffix) ? 'application/jsonl' : 'application/vnd.apk';
+}
+
+/** The file of a package, or of its provenance, in the newest generation or one shortly before. */
 async function findPackage(
   repository: RepositoryView,
   current: Generation,
   target: TargetName,
   file: string,
-): Promise<{ digest: string; generation: number } | undefined> {
+): Promise<{ digest: string | undefined; generation: number } | undefined> {
+  const isProvenance = file.endsWith(provenanceSuffix);
+  const name = isProvenance ? file.slice(0, -provenanceSuffix.length) : file;
   let generation: Generation | undefined = current;
   for (let back = 0; generation !== undefined && back <= generationsBack; back += 1) {
-    const found = await repository.file(generation, target, file);
-    if (found !== undefined) return { digest: found.digest, generation: generation.generation };
+    const found = await repository.file(generation, target, name);
+    if (found !== undefined) {
+      return { digest: isProvenance ? found.provenance : found.digest, generation: generation.generation };
+    }
     generation = generation.parent === undefined ? undefined : await repository.generation(generation.parent);
   }
   return undefined;
@@ -48,14 +61,14 @@ export function addRepositoryRoutes(app: FastifyInstance, objects: Objects, repo
       const target = targetName({ libc, arch });
       const current = await repository.current();
       if (current === undefined) throw notFound('nothing is published yet');
-      const isIndex = file === 'APKINDEX.tar.gz';
+      const isIndex = file === indexFile;
       const found = isIndex
         ? { digest: current.targets[target]?.index, generation: current.generation }
         : await findPackage(repository, current, target, file);
       const object = found?.digest === undefined ? undefined : await objects.stream(blobKey(found.digest));
       if (found?.digest === undefined || object === undefined) throw notFound(`${target} has no ${file}`);
       return sendObject(request, reply, object, {
-        type: isIndex ? 'application/gzip' : 'application/vnd.apk',
+        type: typeOf(file),
         etag: `"${found.digest}"`,
         cacheControl: isIndex ? 'no-store' : 'public, max-age=31536000, immutable',
         headers: { 'x-regrow-generation': String(found.generation) },

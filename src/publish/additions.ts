@@ -16,6 +16,12 @@ export interface Addition {
   readonly artifact: Artifact;
 }
 
+/**
+ * Writes down where a package came from, signed, and gives the digest of that; undefined where its build left no account of
+ * itself. `signed` is the addition's package as it is published. Errors: package.malformed, storage.full, storage.failed.
+ */
+export type Attest = (addition: Addition, signed: Artifact) => Promise<string | undefined>;
+
 /** An addition that can never be published as it is, and why: package.conflict, package.malformed or package.withdrawn. */
 export interface RefusedAddition {
   readonly addition: Addition;
@@ -70,11 +76,12 @@ export async function missingAdditions(
   return [...wanted.values()];
 }
 
-/** Signs and stores one staged package. Idempotent: the same package has the same blob. */
+/** Signs and stores one staged package, and where it came from. Idempotent: the same package has the same blobs. */
 export async function publishPackage(
-  { objects, signer }: { readonly objects: Objects; readonly signer: Signer },
-  { key, artifact }: Addition,
+  { objects, signer, attest }: { readonly objects: Objects; readonly signer: Signer; readonly attest?: Attest },
+  addition: Addition,
 ): Promise<Artifact> {
+  const { key, artifact } = addition;
   const staged = await objects.get(key);
   if (staged === undefined) {
     throw new RegrowError('package.malformed', `${label(artifact)} is not in staging (${key})`, {
@@ -86,5 +93,6 @@ export async function publishPackage(
   checkStaged(artifact, staged.bytes);
   const signed = signStaged(artifact, staged.bytes, signer);
   await putBlob(objects, signed.bytes);
-  return signed.artifact;
+  const provenance = await attest?.(addition, signed.artifact);
+  return provenance === undefined ? signed.artifact : { ...signed.artifact, provenance };
 }

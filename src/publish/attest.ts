@@ -2,26 +2,17 @@ import type { z } from 'zod';
 import { RegrowError } from '../errors.ts';
 import { signDsse } from '../formats/dsse.ts';
 import { inTotoPayloadType, type ProvenanceFacts, writeProvenance } from '../formats/provenance.ts';
-import type { Artifact } from '../model/artifact.ts';
 import { type BuildResult, buildRequestSchema, buildResultSchema } from '../model/build.ts';
 import { canonicalJson, sha256 } from '../model/canonical.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { Signer } from '../ports/signer.ts';
+import type { Attest } from './additions.ts';
 import { putBlob } from './listing.ts';
 
 export interface AttesterOptions extends Pick<ProvenanceFacts, 'repository' | 'distribution' | 'builderId'> {
   readonly objects: Objects;
   readonly signer: Signer;
 }
-
-/**
- * Writes down where a package came from, signed, and gives the digest of that; undefined where its build left no account of
- * itself. `signed` is the addition's package as it is published. Errors: package.malformed, storage.full, storage.failed.
- */
-export type Attest = (
-  addition: { readonly key: string; readonly artifact: Artifact },
-  signed: Artifact,
-) => Promise<string | undefined>;
 
 async function readJson<T>(objects: Objects, key: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const object = await objects.get(key);

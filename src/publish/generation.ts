@@ -6,7 +6,14 @@ import type { TargetName } from '../model/target.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { Signer } from '../ports/signer.ts';
-import { type Addition, label, missingAdditions, publishPackage, type RefusedAddition } from './additions.ts';
+import {
+  type Addition,
+  type Attest,
+  label,
+  missingAdditions,
+  publishPackage,
+  type RefusedAddition,
+} from './additions.ts';
 import { recordPublished } from './former.ts';
 import { nextPackages, type Removal, writeListing } from './listing.ts';
 import { type CurrentGeneration, currentKey, encodeJson, generationKey, readCurrent } from './manifest.ts';
@@ -19,6 +26,8 @@ export interface PublishPorts {
   readonly clock: Clock;
   /** Of the generations that this process wrote: the next one costs what it changes. None: everything is read again. */
   readonly memory?: RepositoryMemory;
+  /** Writes down where each package came from. None: nobody does. */
+  readonly attest?: Attest;
 }
 
 export interface PublishTransaction {

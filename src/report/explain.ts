@@ -1,8 +1,9 @@
 import type { Evidence } from '../model/decision.ts';
 import type { Blocker, Explanation, Vulnerability } from '../model/explanation.ts';
 import type { Finding } from '../model/finding.ts';
+import { parseTarget } from '../model/target.ts';
 import { newestFirst, summariseBuild } from './builds.ts';
-import { type FactPorts, gatherFacts, type PackageFacts } from './facts.ts';
+import { type FactPorts, gatherFacts, type PackageFacts, type PublishedOrigin } from './facts.ts';
 import { explainImage } from './images.ts';
 import { actionsFor, type NextStep, nextStep, stateOf } from './sentences.ts';
 import { findBlocker, gitVersion, type ReportSettings } from './stage.ts';
@@ -27,12 +28,22 @@ function answerOf(facts: PackageFacts, blocker: Blocker): string {
   return `${published}: ${blocker.text}`;
 }
 
+/** Where the signed account of a package's build is, of the first package as a pattern for the others. */
+function provenanceOf({ target, version, attested }: PublishedOrigin): Evidence[] {
+  const [name] = attested;
+  if (name === undefined) return [];
+  const { arch, libc } = parseTarget(target);
+  const path = `/repository/${libc}/${arch}/${name}-${version}.apk.intoto.jsonl`;
+  return [{ fact: `what it was built from is signed: ${attested.join(', ')}`, source: path }];
+}
+
 function evidenceOf(facts: PackageFacts): Evidence[] {
   const evidence: Evidence[] = [];
   const git = gitVersion(facts.decision?.value);
   if (git !== undefined) evidence.push({ fact: `main asks for ${git}`, source: 'git' });
   for (const one of facts.published) {
     evidence.push({ fact: `${one.target} has ${one.version}: ${one.packages.join(', ')}`, source: 'repository' });
+    evidence.push(...provenanceOf(one));
   }
   if (facts.decision !== undefined) {
     evidence.push(...facts.decision.value.evidence);
@@ -136,7 +147,7 @@ export function explain(facts: PackageFacts, settings: ReportSettings, now: stri
       ...(proposal === undefined || proposed === undefined
         ? {}
         : { proposal: { version: proposed, number: proposal.number, url: proposal.url } }),
-      published: facts.published.map((one) => ({ ...one, packages: [...one.packages] })),
+      published: facts.published.map(({ target, version, packages }) => ({ target, version, packages: [...packages] })),
     },
     evidence: evidenceOf(facts),
     next: notBefore(now, nextStep(blocker, facts, settings)),

@@ -20,6 +20,8 @@ export interface PublishedOrigin {
   readonly version: string;
   /** Names of its packages. */
   readonly packages: readonly string[];
+  /** Those of them that have a signed account of where they came from. */
+  readonly attested: readonly string[];
 }
 
 /** A value of the ledger, with when it became what it is. */
@@ -77,13 +79,18 @@ export async function readJobs(queue: Pick<QueueView, 'list'>): Promise<readonly
 /** Groups a target's packages by origin; of several versions that are kept, the newest counts. */
 function originsOf(target: TargetName, packages: readonly Artifact[]): Map<string, PublishedOrigin> {
   const origins = new Map<string, PublishedOrigin>();
-  for (const { info } of packages) {
+  for (const { info, provenance } of packages) {
+    const attested = provenance === undefined ? [] : [info.name];
     const known = origins.get(info.origin);
     const order = known === undefined ? 1 : compareApkVersions(info.version, known.version);
     if (known === undefined || order > 0) {
-      origins.set(info.origin, { target, version: info.version, packages: [info.name] });
+      origins.set(info.origin, { target, version: info.version, packages: [info.name], attested });
     } else if (order === 0) {
-      origins.set(info.origin, { ...known, packages: [...known.packages, info.name] });
+      origins.set(info.origin, {
+        ...known,
+        packages: [...known.packages, info.name],
+        attested: [...known.attested, ...attested],
+      });
     }
   }
   return origins;

@@ -16,12 +16,13 @@ import type { Clock } from '../ports/clock.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { Registries } from '../ports/registry.ts';
 import type { ImageSigner, RepositoryKeys } from '../ports/signer.ts';
-import type { RefusedAddition } from '../publish/additions.ts';
+import type { Attest, RefusedAddition } from '../publish/additions.ts';
 import { type PublishOptions, publishRemaining, type Remaining } from '../publish/generation.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { createRepositoryMemory } from '../publish/memory.ts';
 import { resignIndexes } from '../publish/resign.ts';
 import { rollBack, undoRollback, withdraw } from '../publish/withdraw.ts';
+import { attesterOf } from './attester.ts';
 import { finalFailure, readRequest, readResult, report, requestDigest } from './effects.ts';
 import type { RoleHost } from './host.ts';
 import { publishImage } from './image-publisher.ts';
@@ -37,6 +38,8 @@ export interface PublisherContext {
   readonly imageSigner: ImageSigner;
   readonly clock: Clock;
   readonly options: PublishOptions;
+  /** Writes down where packages come from; without, nobody does. */
+  readonly attest?: Attest;
   /** Judges untrusted bytes where no key is: in a child process. */
   readonly verify: Verify;
   /** A later publisher took over: this one is to take no more jobs. */
@@ -50,10 +53,12 @@ export async function startPublisher(host: RoleHost): Promise<void> {
   const { config, exec, objects, queues, clock, paths } = host.parts;
   const { keepGenerations, keepVersions } = config.publish;
   const superseded = new AbortController();
+  const keys = host.keys ?? (await keyRingOf(config, host.secrets, clock).open());
   const handlers = await createPublisher({
     objects,
     queues,
-    keys: host.keys ?? (await keyRingOf(config, host.secrets, clock).open()),
+    keys,
+    attest: attesterOf(config, objects, keys.signer),
     imageSigner: await openImageSigner(paths.keys, host.secrets.keyPassphrase),
     clock,
     options: { keepGenerations, ...(keepVersions === 0 ? {} : { keepVersions }), description: config.api.title },
@@ -87,7 +92,7 @@ function registriesOf({ parts, secrets }: RoleHost): Registries {
  * generation when it started: a publisher that a later one took over from is refused from then on.
  */
 export async function createPublisher(context: PublisherContext): Promise<JobHandlers> {
-  const { objects, queues, clock } = context;
+  const { objects, queues, clock, attest } = context;
   const { signer } = context.keys;
   const now = () => clock.now().toISOString();
   await announceKeys(objects, context.keys);
@@ -99,6 +104,7 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
     signer,
     clock,
     memory: createRepositoryMemory(),
+    ...(attest === undefined ? {} : { attest }),
   };
 
   /** Leaves what came of a change of the repository. */

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { runDemo } from '../../src/demo/run.ts';
 import { readIndexFile } from '../support/independent/index-file.ts';
 import { type PackageFile, readPackageFile } from '../support/independent/package.ts';
+import { readProvenance } from '../support/independent/provenance.ts';
 import { type PublishedRepository, readPublished } from '../support/independent/repository.ts';
 import { opensslVerifies } from '../support/independent/signature.ts';
 import { readSpdxDocument } from '../support/independent/spdx.ts';
@@ -115,6 +116,23 @@ describe('every package and index that the demo publishes', () => {
           ...(info.has('provides') ? { p: info.get('provides')?.join(' ') } : {}),
           ...(info.has('provider_priority') ? { k: one('provider_priority') } : {}),
         });
+      }
+    }
+  });
+
+  it('has provenance as in-toto and SLSA have it, of the file as it is published, signed as openssl verifies', () => {
+    for (const [target, { packages: files, provenance }] of first.targets) {
+      expect([...provenance.keys()]).toEqual([...files.keys()]);
+      for (const [file, text] of provenance) {
+        const { subject, predicate } = readProvenance(text, first.keys);
+        expect(subject).toEqual([{ name: file, digest: { sha256: sha256(files.get(file) ?? Buffer.alloc(0)) } }]);
+        expect(predicate.buildDefinition.externalParameters).toMatchObject({ target });
+        const [recipe, ...others] = predicate.buildDefinition.resolvedDependencies ?? [];
+        expect(recipe).toMatchObject({
+          name: expect.stringMatching(/\.yaml$/),
+          digest: { gitCommit: expect.any(String) },
+        });
+        for (const one of others) expect(Object.keys(one.digest ?? {})).not.toEqual([]);
       }
     }
   });

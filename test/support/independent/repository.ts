@@ -8,6 +8,8 @@ export interface PublishedTarget {
   readonly index: Buffer;
   /** By file name, `NAME-VERSION.apk`. */
   readonly packages: ReadonlyMap<string, Buffer>;
+  /** By the same names, where a package has one: `NAME-VERSION.apk.intoto.jsonl`. */
+  readonly provenance: ReadonlyMap<string, string>;
 }
 
 export interface PublishedRepository {
@@ -22,7 +24,11 @@ export interface PublishedRepository {
 
 const manifest = z.object({ targets: z.record(z.string(), z.object({ index: z.string(), packages: z.string() })) });
 const packageList = z.array(
-  z.object({ digest: z.string(), info: z.object({ name: z.string(), version: z.string() }) }),
+  z.object({
+    digest: z.string(),
+    provenance: z.string().optional(),
+    info: z.object({ name: z.string(), version: z.string() }),
+  }),
 );
 const catalogue = z.object({ images: z.array(z.object({ ref: z.string(), digest: z.string() })) });
 
@@ -47,7 +53,10 @@ export function readPublished(folder: string): PublishedRepository {
         `${info.name}-${info.version}.apk`,
         blob(digest),
       ]);
-      return [target, { index: blob(index), packages: new Map(files) }];
+      const provenance = list.flatMap(({ info, provenance: digest }): [string, string][] =>
+        digest === undefined ? [] : [[`${info.name}-${info.version}.apk`, blob(digest).toString('utf8')]],
+      );
+      return [target, { index: blob(index), packages: new Map(files), provenance: new Map(provenance) }];
     },
   );
   const { images } = catalogue.parse(parse(read('images/current')));

@@ -1,6 +1,9 @@
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { publicKeyKey } from '../../../src/api/repository-routes.ts';
+import { explanationSchema } from '../../../src/model/explanation.ts';
+import { publishedPackagesSchema } from '../../../src/model/publication.ts';
+import { blobKey } from '../../../src/ports/objects.ts';
 import { askRaw, startTestApi, type TestApi } from '../../support/api-server.ts';
 import { createWorld, publish, sha256, type World } from '../../support/report-world.ts';
 
@@ -105,6 +108,33 @@ describe('a package', () => {
     expect((await fetch(api.base + file)).status).toBe(200);
     expect((await fetch(api.base + file.replace('1.0', '0.9'))).status).toBe(404);
   });
+});
+
+test('the signed account of where a package came from lies beside it, and explain leads there', async () => {
+  const generation = await publish(world, 1, ['x86_64-gnu'], { zlib: '1.0-r0' });
+  const listing = generation.targets['x86_64-gnu'];
+  const packages = listing?.packages ?? '';
+  const put = async (text: string) => {
+    const bytes = Buffer.from(text);
+    await world.objects.put(blobKey(sha256(bytes)), bytes);
+    return sha256(bytes);
+  };
+  const account = '{"payloadType":"application/vnd.in-toto+json"}\n';
+  const provenance = await put(account);
+  const list = publishedPackagesSchema.parse(
+    JSON.parse(Buffer.from((await world.objects.get(blobKey(packages)))?.bytes ?? []).toString()),
+  );
+  const attested = list.map((one) => (one.info.name === 'zlib' ? { ...one, provenance } : one));
+  const targets = { 'x86_64-gnu': { ...listing, packages: await put(JSON.stringify(attested)) } };
+  await world.objects.put('repository/current', Buffer.from(JSON.stringify({ ...generation, targets })));
+
+  const answer = await fetch(`${api.base}${file}.intoto.jsonl`);
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/jsonl']);
+  expect(await answer.text()).toBe(account);
+  expect((await fetch(`${api.base}${file.replace('zlib', 'zlib-dev')}.intoto.jsonl`)).status).toBe(404);
+  expect((await fetch(`${api.base}${index}.intoto.jsonl`)).status).toBe(404);
+  const { evidence } = explanationSchema.parse(await (await fetch(`${api.base}/v1/packages/zlib`)).json());
+  expect(evidence).toContainEqual({ fact: 'what it was built from is signed: zlib', source: `${file}.intoto.jsonl` });
 });
 
 test('the public key is served under its name', async () => {
