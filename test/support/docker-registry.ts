@@ -7,7 +7,7 @@ import { join } from 'node:path';
 /** Whether a program is missing; says so once for whoever reads why a test was skipped. */
 export function isMissing(program: string, ...probe: readonly string[]): boolean {
   const absent = spawnSync(program, probe.length === 0 ? ['--version'] : probe).error !== undefined;
-  if (absent) process.stderr.write(`skipped: ${program} is not installed (scripts/setup --tools)\n`);
+  if (absent) process.stderr.write(`skipped: ${program} is not installed (docs/images.md, "Checking it")\n`);
   return absent;
 }
 
