@@ -1,27 +1,7 @@
-import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readApk } from '../../../src/formats/apk.ts';
+import { hasCommands } from '../../support/host-commands.ts';
 import { createEngineFixture, type EngineFixture, hostArch, hostPackages } from '../../support/host-engine.ts';
-
-/** Whether the builder has all of these; says which it lacks, and how to get them, where it does not. */
-function have(...commands: string[]): boolean {
-  const folders = (process.env['PATH'] ?? '').split(':');
-  const missing = commands.filter((command) => !folders.some((folder) => isProgram(join(folder, command))));
-  if (missing.length > 0) {
-    process.stderr.write(`skipped: this machine has no ${missing.join(', ')} (apt install cmake meson ninja-build)\n`);
-  }
-  return missing.length === 0;
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 let fixture: EngineFixture;
 beforeAll(async () => {
@@ -67,8 +47,11 @@ async function build(text: string, tools: readonly string[]) {
   return { files, log: await fixture.log(result) };
 }
 
-test.skipIf(!have('cmake', 'ninja'))('cmake configures, builds and installs', { timeout: 120_000 }, async () => {
-  const files = `  - runs: |
+test.skipIf(!hasCommands(['cmake', 'ninja'], 'cmake ninja-build'))(
+  'cmake configures, builds and installs',
+  { timeout: 120_000 },
+  async () => {
+    const files = `  - runs: |
       cat > CMakeLists.txt <<'END'
       cmake_minimum_required(VERSION 3.18)
       project(answer C)
@@ -80,7 +63,7 @@ test.skipIf(!have('cmake', 'ninja'))('cmake configures, builds and installs', { 
       install(FILES answer.h DESTINATION include)
       END
 `;
-  const steps = `  - uses: cmake/configure
+    const steps = `  - uses: cmake/configure
     with:
       opts: |
         -DMODE=told
@@ -89,13 +72,17 @@ test.skipIf(!have('cmake', 'ninja'))('cmake configures, builds and installs', { 
       opts: --target all
   - uses: cmake/install
   - runs: test "$(\${{targets.destdir}}/usr/bin/ask)" = "42 told"`;
-  const { files: of } = await build(recipe('with-cmake', files, steps), ['cmake', 'ninja']);
-  expect(await of('with-cmake')).toEqual(['usr/bin/ask']);
-  expect(await of('with-cmake-dev')).toEqual(['usr/include/answer.h', 'usr/lib/libanswer.a']);
-});
+    const { files: of } = await build(recipe('with-cmake', files, steps), ['cmake', 'ninja']);
+    expect(await of('with-cmake')).toEqual(['usr/bin/ask']);
+    expect(await of('with-cmake-dev')).toEqual(['usr/include/answer.h', 'usr/lib/libanswer.a']);
+  },
+);
 
-test.skipIf(!have('meson', 'ninja'))('meson configures, compiles and installs', { timeout: 120_000 }, async () => {
-  const files = `  - runs: |
+test.skipIf(!hasCommands(['meson', 'ninja'], 'meson ninja-build'))(
+  'meson configures, compiles and installs',
+  { timeout: 120_000 },
+  async () => {
+    const files = `  - runs: |
       cat > meson_options.txt <<'END'
       option('mode', type : 'string', value : 'none')
       END
@@ -107,13 +94,14 @@ test.skipIf(!have('meson', 'ninja'))('meson configures, compiles and installs', 
       install_headers('answer.h')
       END
 `;
-  const steps = `  - uses: meson/configure
+    const steps = `  - uses: meson/configure
     with:
       opts: -Dmode=told
   - uses: meson/compile
   - uses: meson/install
   - runs: test "$(\${{targets.destdir}}/usr/bin/ask)" = "42 told"`;
-  const { files: of } = await build(recipe('with-meson', files, steps), ['meson']);
-  expect(await of('with-meson')).toEqual(['usr/bin/ask']);
-  expect(await of('with-meson-dev')).toEqual(['usr/include/answer.h', 'usr/lib/libanswer.a']);
-});
+    const { files: of } = await build(recipe('with-meson', files, steps), ['meson']);
+    expect(await of('with-meson')).toEqual(['usr/bin/ask']);
+    expect(await of('with-meson-dev')).toEqual(['usr/include/answer.h', 'usr/lib/libanswer.a']);
+  },
+);
