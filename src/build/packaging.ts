@@ -35,8 +35,6 @@ export interface PackagingInput {
   readonly sourceDateEpoch: number;
   /** `.melange.yaml`: the recipe as built, with its resolved environment. */
   readonly configuration: string;
-  /** Version of perl in the build environment, `5.40`, where there is one. */
-  readonly perlVersion?: string;
   /** What the SBOM says of where the package comes from. */
   readonly provenance: Pick<SpdxFacts, 'distribution' | 'recipe' | 'sources' | 'tools'>;
 }
@@ -65,13 +63,33 @@ async function readFiles(tree: PackageTree): Promise<Map<string, Uint8Array>> {
   return contents;
 }
 
+/** Where loaders look for libraries: by themselves, and by way of the `/etc/ld.so.conf.d/*.conf` of some trees. */
+async function readLibraryDirectories(trees: readonly PackageTree[]): Promise<ReadonlySet<string>> {
+  const directories = new Set<string>(libraryDirectories);
+  for (const tree of trees) {
+    for (const { path, type } of tree.entries) {
+      if (type !== 'file' || directoryOf(path) !== 'etc/ld.so.conf.d' || !path.endsWith('.conf')) continue;
+      for (const line of Buffer.from(await tree.read(path))
+        .toString('utf8')
+        .split('\n')) {
+        const directory = line.replace(/#.*/, '').trim();
+        if (directory.startsWith('/')) directories.add(directory.replace(/^\/+|\/+$/g, ''));
+      }
+    }
+  }
+  return directories;
+}
+
 /** Sonames by the file names that links may lead to, from the library directories of some trees. */
-async function readSonames(trees: readonly PackageTree[]): Promise<Map<string, string>> {
+async function readSonames(
+  trees: readonly PackageTree[],
+  directories: ReadonlySet<string>,
+): Promise<Map<string, string>> {
   const sonames = new Map<string, string>();
   for (const tree of trees) {
     const links: TreeEntry[] = [];
     for (const entry of tree.entries) {
-      if (!libraryDirectories.some((directory) => directory === directoryOf(entry.path))) continue;
+      if (!directories.has(directoryOf(entry.path))) continue;
       if (entry.type === 'symlink') links.push(entry);
       if (entry.type !== 'file' || !entry.path.includes('.so')) continue;
       const soname = readElf(await tree.read(entry.path))?.soname;
@@ -152,15 +170,16 @@ export async function packageTree(input: PackagingInput): Promise<PackagedTree> 
   // Of the siblings libraries are read, below.
   for (const one of [tree, ...input.siblings]) checkSize(recipe.name, one.entries);
   const contents = await readFiles(tree);
-  const sonames = await readSonames([tree, ...input.siblings]);
+  const directories = await readLibraryDirectories([tree, ...input.siblings]);
+  const sonames = await readSonames([tree, ...input.siblings], directories);
   const { depends, provides } = scanDependencies(recipe, {
     name: recipe.name,
     fullVersion,
     declaredDepends: recipe.depends,
     entries: tree.entries,
     files: scannedFiles(tree, contents),
+    libraryDirectories: directories,
     sonameOf: (name) => sonames.get(name),
-    perlVersion: input.perlVersion,
   });
   const entries = sortEntries([
     ...tree.entries.map((entry) => tarEntry(recipe.name, entry, contents)),

@@ -182,12 +182,10 @@ async function buildPackages(build: RunningBuild, place: BuildPlace): Promise<re
   for (const one of resolved.packages) await runner.run(one.steps);
   build.step = () => 'package';
 
-  const perl = environment.find(({ name }) => name === 'perl')?.apk.info.version;
   const packages = await packageOutputs(workspace, {
     request,
     resolved,
     configuration: writeConfiguration(recipe, request),
-    perlVersion: perl?.split('.').slice(0, 2).join('.'),
     provenance: {
       distribution: context.distribution,
       recipe: {

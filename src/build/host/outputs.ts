@@ -16,7 +16,6 @@ export interface OutputFacts {
   readonly request: BuildRequest;
   readonly resolved: ResolvedRecipe;
   readonly configuration: string;
-  readonly perlVersion: string | undefined;
   readonly provenance: PackagingInput['provenance'];
 }
 
@@ -56,7 +55,6 @@ export async function packageOutputs(workspace: Workspace, facts: OutputFacts): 
         commit: request.recorded.commit,
         sourceDateEpoch: request.recorded.sourceDateEpoch,
         configuration: facts.configuration,
-        ...(facts.perlVersion === undefined ? {} : { perlVersion: facts.perlVersion }),
         provenance: facts.provenance,
       }),
     );

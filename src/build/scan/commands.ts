@@ -1,7 +1,7 @@
 import { directoryOf, type Findings, fileName, type ScanInput } from './findings.ts';
 
 const commandDirectories = ['bin', 'sbin', 'usr/bin', 'usr/sbin'];
-const scriptDirectories = ['bin', 'usr/bin'];
+const scriptDirectories = ['usr/bin', 'usr/local/bin', 'usr/local/sbin'];
 /** Commands that are symlinks wherever they are packaged: nothing provides `cmd:` for them, so nothing may depend on it. */
 const linkedCommands = ['sh', 'python', 'python3', 'awk', 'luajit'];
 /** The kernel reads no more of a first line (BINPRM_BUF_SIZE). */
@@ -16,8 +16,8 @@ export function scanCommands(input: ScanInput): Findings {
 }
 
 /**
- * The command that runs a script, or undefined: no `#!`, or `env` with options that hide the command. `env NAME` and
- * `env -S NAME` are looked through.
+ * The command that runs a script, or undefined: no `#!`, or `env` with more than a command. `env NAME` and `env -S NAME …` are
+ * looked through; the kernel gives `env` all of `NAME OPTION` as one word, which it does not find.
  */
 export function interpreterOf(content: Uint8Array): string | undefined {
   if (content[0] !== 0x23 || content[1] !== 0x21) return undefined;
@@ -25,13 +25,13 @@ export function interpreterOf(content: Uint8Array): string | undefined {
   const [program, ...words] = line.trim().split(/\s+/);
   if (program === undefined || program === '') return undefined;
   if (fileName(program) !== 'env') return fileName(program);
-  const rest = words[0] === '-S' ? words.slice(1) : words;
-  const [command] = rest;
+  const split = words[0] === '-S';
+  const [command, ...others] = split ? words.slice(1) : words;
   if (command === undefined || command.startsWith('-') || command.includes('=')) return undefined;
-  return fileName(command);
+  return split || others.length === 0 ? fileName(command) : undefined;
 }
 
-/** `cmd:` depends from the first lines of scripts in `/bin` and `/usr/bin`. */
+/** `cmd:` depends from the first lines of scripts in `/usr/bin`, `/usr/local/bin` and `/usr/local/sbin`. */
 export function scanScripts(input: ScanInput): Findings {
   const depends: string[] = [];
   for (const file of input.files) {

@@ -20,13 +20,13 @@ export interface ScanInput {
   /** All entries of the package, links and directories too. */
   readonly entries: readonly TreeEntry[];
   readonly files: readonly ScannedFile[];
-  /** DT_SONAME of the library of this file name in a library directory of any package of the recipe. */
+  /** Where loaders look: `libraryDirectories`, and what any package of the recipe adds by way of `/etc/ld.so.conf.d`. */
+  readonly libraryDirectories: ReadonlySet<string>;
+  /** DT_SONAME of the library of this file name in one of those of any package of the recipe. */
   readonly sonameOf: (fileName: string) => string | undefined;
-  /** Version of perl in the build environment, where there is one. */
-  readonly perlVersion: string | undefined;
 }
 
-/** `vendored`: shared objects that the package carries for itself; neither provided nor depended on. */
+/** `vendored`: what the package carries for itself, `so:NAME` or `pc:NAME`; neither provided nor depended on. */
 export interface Findings {
   readonly provides: readonly string[];
   readonly depends: readonly string[];

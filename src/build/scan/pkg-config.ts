@@ -37,14 +37,20 @@ export function requiredModules(text: string): string[] {
   return modules;
 }
 
-/** `pc:NAME=VERSION` for `.pc` files where pkg-config looks for them, and `pc:` depends from what they require. */
+/** `pc:NAME=VERSION` for `.pc` files where pkg-config looks for them, and `pc:` depends from what they require; one elsewhere is its package's own. */
 export function scanPkgConfig(input: ScanInput): Findings {
   const provides: string[] = [];
   const depends: string[] = [];
+  const vendored: string[] = [];
   for (const file of input.files) {
-    if (!file.path.endsWith('.pc') || !searched.includes(directoryOf(file.path))) continue;
-    provides.push(`pc:${fileName(file.path).slice(0, -'.pc'.length)}=${input.fullVersion}`);
-    depends.push(...requiredModules(Buffer.from(file.content).toString('utf8')).map((module) => `pc:${module}`));
+    if (!file.path.endsWith('.pc')) continue;
+    const module = `pc:${fileName(file.path).slice(0, -'.pc'.length)}`;
+    if (!searched.includes(directoryOf(file.path))) {
+      vendored.push(module);
+      continue;
+    }
+    provides.push(`${module}=${input.fullVersion}`);
+    depends.push(...requiredModules(Buffer.from(file.content).toString('utf8')).map((name) => `pc:${name}`));
   }
-  return { provides, depends };
+  return { provides, depends, vendored };
 }

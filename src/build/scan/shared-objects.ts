@@ -1,14 +1,17 @@
-import {
-  directoryOf,
-  type Findings,
-  fileName,
-  libraryDirectories,
-  type ScanInput,
-  type ScannedFile,
-} from './findings.ts';
+import type { TreeEntry } from '../../ports/workspace.ts';
+import { directoryOf, type Findings, fileName, type ScanInput, type ScannedFile } from './findings.ts';
 
-/** Libraries of a graphics driver: they come from the machine that the package runs on, never from a package. */
-const hostLibraries = /^lib(cuda|nvidia-.*|nvcuvid|nvoptix)\.so\./;
+/**
+ * Libraries of a graphics driver, the names that melange has (`isHostProvidedLibrary`): they come from the machine that the
+ * package runs on, never from a package. `libnvidia-container.so.1`, for one, is no such library.
+ */
+const driverParts = `allocator cfg eglcore encode fbc glcore glsi glvkspirv gpucomp ml ngx nvvm opencl opticalflow
+  pkcs11-openssl3 pkcs11 ptxjitcompiler rtcore tls`.split(/\s+/);
+const hostLibraries = new RegExp(
+  `^lib(cuda|cudadebugger|nvcuvid|nvoptix|(EGL|GLESv1_CM|GLESv2|GLX)_nvidia|nvidia-(${driverParts.join('|')}))\\.so\\.1$`,
+);
+/** Longest chain of links that is followed. */
+const linkLimit = 16;
 
 /** Version of a `so:` provide: what follows `.so.` where that is numeric, else 0. */
 export function sonameVersion(soname: string): string {
@@ -19,19 +22,6 @@ export function sonameVersion(soname: string): string {
 /** `so:` name of a loader. musl's loader is its libc: packages name it by the second name. */
 function loaderName(interpreter: string): string {
   return fileName(interpreter).replace(/^ld-musl-/, 'libc.musl-');
-}
-
-/** Library directories that a package adds to the loader's own by way of `/etc/ld.so.conf.d`. */
-function ownLibraryDirectories(input: ScanInput): Set<string> {
-  const directories = new Set<string>(libraryDirectories);
-  for (const file of input.files) {
-    if (directoryOf(file.path) !== 'etc/ld.so.conf.d' || !file.path.endsWith('.conf')) continue;
-    for (const line of Buffer.from(file.content).toString('utf8').split('\n')) {
-      const directory = line.replace(/#.*/, '').trim();
-      if (directory.startsWith('/')) directories.add(directory.replace(/^\/+|\/+$/g, ''));
-    }
-  }
-  return directories;
 }
 
 /** Debug information is ELF too, with the names of the library it belongs to. */
@@ -52,7 +42,8 @@ function scanFile(file: ScannedFile, directories: ReadonlySet<string>, fullVersi
   const vendored: string[] = [];
   const searched = directories.has(directoryOf(path));
   // A program has an interpreter, and its soname, where it has one, is an accident; libc.so.6 has both and is a library.
-  if (elf.soname !== undefined && (elf.interpreter === undefined || fileName(path).includes('.so.'))) {
+  const isLibrary = elf.interpreter === undefined || /\.so(\.|$)/.test(fileName(path));
+  if (elf.soname !== undefined && isLibrary && !hostLibraries.test(elf.soname)) {
     if (searched) {
       provides.push(`so:${elf.soname}=${sonameVersion(elf.soname)}`, `so-ver:${elf.soname}=${fullVersion}`);
     } else {
@@ -68,14 +59,43 @@ function muslProvide(path: string): string {
   return `so:${loaderName(path)}=1`;
 }
 
+/** The path that a relative link leads to; undefined where it leaves the package. */
+function targetOf({ path, link = '' }: TreeEntry): string | undefined {
+  if (link.startsWith('/')) return undefined;
+  const parts = directoryOf(path).split('/');
+  for (const part of link.split('/')) {
+    if (part === '..') {
+      if (parts.pop() === undefined) return undefined;
+    } else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return parts.filter((part) => part !== '').join('/');
+}
+
+/** The files that links of the package lead to, under the links' paths: a loader finds a library by either. */
+function linkedFiles({ entries, files }: ScanInput): ScannedFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const links = new Map(entries.flatMap((entry) => (entry.type === 'symlink' ? [[entry.path, entry] as const] : [])));
+  return [...links.values()].flatMap((link): ScannedFile[] => {
+    let target = targetOf(link);
+    for (let followed = 0; target !== undefined && followed < linkLimit; followed += 1) {
+      const file = byPath.get(target);
+      if (file !== undefined) return [{ ...file, path: link.path }];
+      const next = links.get(target);
+      target = next === undefined ? undefined : targetOf(next);
+    }
+    return [];
+  });
+}
+
 /**
  * `so:` provides and depends from ELF files: DT_NEEDED and PT_INTERP are depends, DT_SONAME in a library directory is a
  * provide with the version after `.so.`, and `so-ver:` with the package's. A symlink `libx.so → libx.so.1`, as a `-dev`
- * package has it, depends on the library that another package of the recipe holds.
+ * package has it, depends on the library that another package of the recipe holds. A link in a library directory to a library
+ * elsewhere in the package provides it.
  */
 export function scanSharedObjects(input: ScanInput): Findings {
-  const directories = ownLibraryDirectories(input);
-  const found = input.files.map((file) => scanFile(file, directories, input.fullVersion));
+  const directories = input.libraryDirectories;
+  const found = [...input.files, ...linkedFiles(input)].map((file) => scanFile(file, directories, input.fullVersion));
   const depends = found.flatMap((one) => one.depends);
   const provides = found.flatMap((one) => one.provides);
   for (const entry of input.entries) {

@@ -68,12 +68,47 @@ describe('depends and provides', () => {
     expect(named.provides).toContain('so:libtally.so.2=2');
   });
 
+  it('of a library elsewhere: what any package of the recipe names in ld.so.conf.d counts, and a link from where loaders look', async () => {
+    const vendored = { 'usr/lib/count/libtally.so.2': run(library) };
+    const provides = ['so-ver:libtally.so.2=2.0.1-r3', 'so:libtally.so.2=2'];
+    expect((await scan('count', vendored, {}, [{ 'etc/ld.so.conf.d/c.conf': '/usr/lib/count/\n' }])).provides).toEqual(
+      provides,
+    );
+    const linked = {
+      ...vendored,
+      'usr/lib/b.so': { link: './count/../a.so' },
+      'usr/lib/a.so': { link: 'count/libtally.so.2' },
+    };
+    expect((await scan('count', linked)).provides).toEqual(provides);
+    for (const link of ['/usr/lib/count/libtally.so.2', 'a.so', 'gone'])
+      expect((await scan('count', { ...vendored, 'usr/lib/a.so': { link } })).provides).toEqual([]);
+    const dev = { 'usr/lib/tally/libtally.so': { link: '/opt/tally/libtally.so.2' } };
+    const other = { 'opt/tally/libtally.so.2': run(library), 'etc/ld.so.conf.d/tally.conf': '/opt/tally\n' };
+    expect((await scan('tally-dev', dev, {}, [other])).depends).toEqual(['so:libtally.so.2']);
+  });
+
+  it('of a graphics driver: none, as the machine has it; a library that only has such a name is one', async () => {
+    const driver = gcc('libcuda.so.1', '-shared', '-fPIC', '-nostdlib', '-Wl,-soname,libcuda.so.1', 'lib.c');
+    const tool = gcc('libnvidia-container.so.1', '-shared', '-fPIC', '-Wl,-soname,libnvidia-container.so.1', 'lib.c');
+    const nodes = { 'usr/lib/libcuda.so.1': run(driver), 'usr/lib/libnvidia-container.so.1': run(tool) };
+    expect(await scan('gpu', nodes)).toEqual({
+      depends: ['so:libc.so.6'],
+      provides: ['so-ver:libnvidia-container.so.1=2.0.1-r3', 'so:libnvidia-container.so.1=1'],
+    });
+  });
+
+  it('of a library that can be run: its soname all the same, also without a number in its name', async () => {
+    const interpreter = '-Wl,--dynamic-linker,/lib64/ld-linux-x86-64.so.2';
+    const plugin = gcc('plugin.so', '-shared', '-fPIC', '-Wl,-soname,plugin.so', interpreter, 'lib.c');
+    expect((await scan('plugin', { 'usr/lib/plugin.so': run(plugin) })).provides).toContain('so:plugin.so=0');
+  });
+
   it('of a -dev package: the library that its link leads to, pc: modules, and what they require', async () => {
     const dev = {
       'usr/lib/libtally.so': { link: 'libtally.so.2' },
       'usr/include/tally.h': 'int tally(void);\n',
       'usr/lib/pkgconfig/tally.pc':
-        'prefix=/usr\nbase=zlib\nName: tally\nVersion: 2.0.1\nRequires: ${base} >= 1.2, expat\nRequires.private: libffi\n',
+        'prefix=/usr\nbase=zlib\nName: tally\nVersion: 2.0.1\nRequires: ${base} >= 1.2, expat, not\nRequires.private: libffi\n',
       'usr/share/other/not.pc': 'Name: not\n',
     };
     expect(await scan('libtally-dev', dev, {}, [{ 'usr/lib/libtally.so.2': run(library) }])).toEqual({
@@ -90,10 +125,13 @@ describe('depends and provides', () => {
       'usr/bin/four': run('#! /bin/sh\n'),
       'usr/bin/five': run('#!/usr/bin/python3\n'),
       'usr/bin/six': '#!/usr/bin/env FOO=1 tclsh\n',
+      'usr/bin/eight': '#!/usr/bin/env lua -x\n',
+      'usr/local/sbin/nine': '#!/usr/bin/zsh\n',
+      'usr/libexec/ten': run('#!/bin/fish\n'),
       'usr/share/seven': run('#!/usr/bin/ruby\n'),
     };
     const { depends, provides } = await scan('scripts', scripts);
-    expect(depends).toEqual(['cmd:bash', 'cmd:node', 'cmd:perl']);
+    expect(depends).toEqual(['cmd:bash', 'cmd:node', 'cmd:perl', 'cmd:zsh']);
     expect(provides).toEqual(
       ['cmd:five', 'cmd:four', 'cmd:one', 'cmd:three', 'cmd:two'].map((name) => `${name}=2.0.1-r3`),
     );
@@ -111,8 +149,15 @@ describe('depends and provides', () => {
     expect((await scan('py3-a', module)).depends).toEqual(['python-3.13-base']);
     expect((await scan('py3-a', module, { depends: ['python-3.12'] })).depends).toEqual(['python-3.12']);
     expect((await scan('ruby-a', { 'usr/lib/ruby/gems/3.4.0/gems/a/a.rb': '' })).depends).toEqual(['ruby-3.4']);
-    expect((await scan('perl-a', { 'usr/share/perl5/vendor_perl/A.pm': '' })).depends).toEqual(['perl']);
-    expect((await scan('a-doc', { 'usr/share/man/man1/a.1': '' })).depends).toEqual(['man-db']);
+    const perl = { 'usr/lib/perl5/vendor_perl/A.pm': '' };
+    expect((await scan('perl-a', perl)).depends).toEqual(['perl~5']);
+    expect((await scan('perl-a', perl, { depends: ['perl'] })).depends).toEqual(['perl']);
+    expect(
+      (await scan('ruby-a', { 'lib/ruby/gems/3.4.0/gems/a/a.rb': '' }, { depends: ['ruby-3.3'] })).depends,
+    ).toEqual(['ruby-3.3']);
+    const pages = { 'usr/share/man/man1/a.1': '', 'usr/share/info/a.info': '' };
+    expect((await scan('a-doc', pages)).depends).toEqual(['man-db', 'texinfo']);
+    expect((await scan('a', pages)).depends).toEqual([]);
   });
 
   it('follow the options of the recipe', async () => {
