@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Generation, Withdrawn } from '../../../src/model/publication.ts';
 import { startTestApi, type TestApi } from '../../support/api-server.ts';
-import { before, createWorld, publish, settings, type World } from '../../support/report-world.ts';
+import { artifactOf } from '../../support/packages.ts';
+import { before, createWorld, publish, putBlob, settings, type World } from '../../support/report-world.ts';
 
 let world: World;
 let api: TestApi;
@@ -44,6 +45,27 @@ describe('withdrawing', () => {
     const answer = await post('/v1/withdrawals', { ...order, ...change });
     expect(answer).toMatchObject({ status, body: { error: { message: expect.stringContaining(message) } } });
     expect(world.queue.asked).toEqual([]);
+  });
+
+  test('is refused when something published needs it, by name, unless it is forced', async () => {
+    const generation = await publish(world, 3, settings.targets, {});
+    const lib = artifactOf({ name: 'zlib', version: '1.1-r0', provides: ['so:libz.so.1=1.1'] });
+    const users = ['curl', 'git', 'jq', 'nginx', 'perl', 'ruby'].map((name) =>
+      artifactOf({ name, version: '1-r0', depends: ['so:libz.so.1'] }),
+    );
+    const packages = await putBlob(world, Buffer.from(JSON.stringify([...users, lib])));
+    const targets = { 'x86_64-gnu': { index: packages, packages } };
+    await world.objects.put('repository/current', Buffer.from(JSON.stringify({ ...generation, targets })));
+    const refused = await post('/v1/withdrawals', { ...order, name: 'zlib' });
+    expect(refused).toMatchObject({
+      status: 400,
+      body: { error: { code: 'request.invalid', message: expect.stringMatching(/^curl on x86_64-gnu needs so:libz/) } },
+    });
+    expect(JSON.stringify(refused.body)).toContain('perl on x86_64-gnu needs so:libz.so.1; and 1 more');
+    const forced = await post('/v1/withdrawals', { ...order, name: 'zlib', force: true });
+    expect(forced).toMatchObject({ status: 202 });
+    expect(JSON.stringify(forced.body)).toContain('although curl on x86_64-gnu needs');
+    expect(world.queue.asked).toEqual(['withdraw zlib 1.1-r0 by force: it eats files']);
   });
 
   test('is not for a web page of another origin', async () => {

@@ -105,6 +105,20 @@ describe('the queues', () => {
     await other.close();
   });
 
+  test('what is to be taken back goes to the publisher, before what is to be published', async () => {
+    await queues.enqueue('publish', { request: 'requests/a.json', attempt: 1 });
+    await queues.withdraw({ name: 'tool', version: '2-r0', reason: 'it eats files', force: false });
+    await queues.rollBack(3);
+    await queues.rollBack(undefined);
+    const slot = Date.parse('2026-11-24T00:00:00.000Z') / 1000;
+    expect((await queues.list(10)).map(({ queue, type, payload }) => [queue, type, payload])).toEqual([
+      ['publish', 'withdraw', { name: 'tool', version: '2-r0', reason: 'it eats files', force: false, slot }],
+      ['publish', 'rollback', { to: 3, slot }],
+      ['publish', 'rollback', { slot }],
+      ['publish', 'publish', { request: 'requests/a.json', attempt: 1 }],
+    ]);
+  });
+
   test('asking for a reconcile is asking once a second', async () => {
     await queues.reconcile();
     await queues.reconcile();
