@@ -83,10 +83,11 @@ export async function explainImage(
   name: string,
   now: string,
 ): Promise<Explanation | undefined> {
-  const [catalogue, rows, findings] = await Promise.all([
+  const [catalogue, rows, findings, known] = await Promise.all([
     repository.images(),
     ledger.list('problem'),
     ledger.list('finding'),
+    ledger.list('image'),
   ]);
   const images = catalogue.images.filter(({ ref }) => ref === name || nameOf(ref) === name);
   const problem = rows.find(
@@ -104,6 +105,7 @@ export async function explainImage(
         image,
         findings.map((one) => one.value),
       ),
+      known.find(({ value }) => value.ref === image.ref && value.digest === image.digest)?.value.pushed ?? [],
     ),
   );
   if (problem === undefined) {
@@ -146,10 +148,12 @@ function versionsOf({ generation, platforms }: ImagePublication): Explanation['v
 function evidenceOf(
   { ref, digest, at, platforms }: ImagePublication,
   vulnerabilities: readonly string[],
+  pushed: NonNullable<ImagePublication['pushed']>,
 ): readonly Evidence[] {
   const output = platforms[0]?.output.trim() ?? '';
   return [
     { fact: `${ref} is ${digest}`, source: 'repository', at },
+    ...pushed.map((one) => ({ fact: `it was pushed to ${one.to}`, source: 'registry', at: one.at })),
     ...(output === '' ? [] : [{ fact: `when it was run it printed: ${output}`, source: 'repository', at }]),
     ...(vulnerabilities.length === 0
       ? []
