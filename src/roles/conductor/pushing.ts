@@ -23,10 +23,17 @@ export async function followPushes(
   const { objects, book, clock, settings } = context;
   const { ref, digest, at } = image;
   const [name = ref, tag = 'latest'] = ref.split(':');
+  const known = book.get('image', ref)?.value;
+  const before = known?.digest === digest && known.at === at ? known.pushed : undefined;
   const pushed: Pushed = [];
   for (const { registry, repository: template } of settings.push) {
     const repository = template.replaceAll('{name}', name);
     const to = `${new URL(registry).host}/${repository}:${tag}`;
+    const there = before?.find((one) => one.to === to);
+    if (there !== undefined) {
+      pushed.push(there);
+      continue;
+    }
     const request: ImagePushRequest = { kind: 'image-push', ref, digest, at, registry, repository, tag };
     const key = await storeRequest(objects, request);
     const effect = `push-image-${requestDigest(key)}`;

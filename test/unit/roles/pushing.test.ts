@@ -59,7 +59,10 @@ async function start() {
   };
   return {
     clock,
+    context,
+    image,
     ledger,
+    objects,
     world,
     round: () => followPushes(context, world, image, 'images/hello.yaml'),
     async work() {
@@ -72,7 +75,7 @@ async function start() {
 }
 
 test('an image is pushed once, and then it is known where it is', async () => {
-  const { ledger, round, work } = await start();
+  const { context, image, ledger, objects, round, work } = await start();
   expect(await round()).toEqual([]);
   await work();
   const to = `${new URL(fake.address).host}/team/hello:latest`;
@@ -80,6 +83,11 @@ test('an image is pushed once, and then it is known where it is', async () => {
   expect([...fake.manifests.keys()]).toContain('team/hello latest');
   expect((await ledger.events({ limit: 10 })).map(({ text }) => text)).toEqual([`hello:latest is at ${to}`]);
   const asked = fake.asked.length;
+  await work();
+  // What came of the job may be tidied away: the ledger knows.
+  await context.book.put('image', image.ref, { ...image, pushed: await round() });
+  for (const key of await objects.list('results/')) await objects.remove(key);
+  expect(await round()).toEqual([{ to, at: '2026-06-01T09:00:00.000Z' }]);
   await work();
   expect(fake.asked.length).toBe(asked);
 });
