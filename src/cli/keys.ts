@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import { systemClock } from '../adapters/clock.ts';
+import { sealImageKey } from '../adapters/keys/image-key.ts';
 import type { KeyRing, KeyState, RingKey } from '../adapters/keys/key-ring.ts';
-import { loadConfig } from '../config/load.ts';
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { type Mood, renderTable } from '../report/table.ts';
 import { keyRingOf } from '../roles/keys.ts';
+import { statePaths } from '../roles/parts.ts';
 import type { CliContext } from './context.ts';
 import { type Output, runCommand } from './output.ts';
 
@@ -19,11 +21,15 @@ const afterwards = 'The publisher takes it up when it starts next: restart it.';
 const moods: Readonly<Record<KeyState, Mood>> = { next: 'hold', signs: 'good', trusted: 'hold', retired: 'bad' };
 
 /** Opens the configured ring, with the publisher's secrets alone, and does the work with it. */
-async function withRing(output: Output, command: Command, work: (ring: KeyRing, json: boolean) => Promise<void>) {
+async function withRing(
+  output: Output,
+  command: Command,
+  work: (ring: KeyRing, json: boolean, loaded: LoadedConfig) => Promise<void>,
+) {
   const { config: file, json = false } = command.optsWithGlobals<KeyFlags>();
   await runCommand(output, json, async () => {
-    const { config, secrets } = loadConfig({ file, roles: ['publisher'] });
-    await work(keyRingOf(config, secrets, systemClock), json);
+    const loaded = loadConfig({ file, roles: ['publisher'] });
+    await work(keyRingOf(loaded.config, loaded.secrets, systemClock), json, loaded);
   });
 }
 
@@ -96,8 +102,11 @@ function retireCommand({ output }: Context): Command {
 function sealCommand({ output }: Context): Command {
   return subcommand('seal', 'seals the keys that lie open on the disk with REGROW_KEY_PASSPHRASE').action(
     (_flags: KeyFlags, command: Command) =>
-      withRing(output, command, async (ring, json) => {
-        const sealed = await ring.seal();
+      withRing(output, command, async (ring, json, { config, secrets: { keyPassphrase: passphrase } }) => {
+        const sealed = [...(await ring.seal())];
+        const image =
+          passphrase === undefined ? undefined : await sealImageKey(statePaths(config).keys, { passphrase });
+        if (image !== undefined) sealed.push(image);
         if (json) output.json({ sealed });
         else output.write(sealed.length === 0 ? 'All keys are sealed.\n' : `Sealed: ${sealed.join(', ')}.\n`);
       }),

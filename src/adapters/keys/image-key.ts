@@ -1,11 +1,10 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign } from 'node:crypto';
-import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ImageSigner } from '../../ports/signer.ts';
 import { invalidKey } from './failure.ts';
-import { readIfThere, writeNew, writeOver } from './key-file.ts';
-import { isSealed, openKey, sealKey } from './sealed-key.ts';
+import { makeKeyFile, readIfThere, readKeyFile, sealKeyFile, writeOver } from './key-file.ts';
+import { isSealed, type Seal } from './sealed-key.ts';
 
 const generate = promisify(generateKeyPair);
 const keyName = 'cosign';
@@ -30,27 +29,40 @@ export function createImageSigner(pem: string, file = `${keyName}.key`): ImageSi
   };
 }
 
+function keyPath(folder: string): string {
+  return join(folder, `${keyName}.key`);
+}
+
 /**
  * The signer whose key is `FOLDER/cosign.key`, with `cosign.pub` beside it; made on first use, sealed where there is a passphrase,
  * readable by its owner only. Publishers that start at once get one key. Errors: config.invalid, storage.full.
  */
 export async function openImageSigner(folder: string, passphrase?: string): Promise<ImageSigner> {
-  const path = join(folder, `${keyName}.key`);
-  if ((await readIfThere(path)) === undefined) {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = keyPath(folder);
+  let file = await readKeyFile(path, keyName, passphrase);
+  if (file === undefined) {
     const { privateKey } = await generate('ec', { namedCurve: curve });
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    await writeNew(path, passphrase === undefined ? pem : await sealKey(pem, keyName, { passphrase }), 0o600);
+    await makeKeyFile(path, keyName, pem, passphrase === undefined ? undefined : { passphrase });
+    file = await readKeyFile(path, keyName, passphrase);
   }
-  const text = (await readIfThere(path)) ?? '';
-  const { mode } = await stat(path);
-  if ((mode & 0o077) !== 0) throw invalidKey(path, 'may be read by others', `chmod 600 ${path}`);
-  if (isSealed(text) && passphrase === undefined) {
-    const remedy = 'give its passphrase to the publisher: REGROW_KEY_PASSPHRASE or publish.keyPassphraseFile';
-    throw invalidKey(path, 'is sealed, and there is no passphrase', remedy);
-  }
-  const signer = createImageSigner(isSealed(text) ? await openKey(text, keyName, path, passphrase ?? '') : text, path);
+  if (file === undefined) throw invalidKey(path, 'was removed while it was made', 'start again');
+  const signer = createImageSigner(file.pem, path);
   const publicPath = join(folder, `${keyName}.pub`);
   if ((await readIfThere(publicPath)) !== signer.publicKey) await writeOver(publicPath, signer.publicKey, 0o644);
   return signer;
+}
+
+/** The name of the image key where it lies open on the disk; undefined where it is sealed, or not there. */
+export async function openImageKey(folder: string): Promise<string | undefined> {
+  const text = await readIfThere(keyPath(folder));
+  return text === undefined || isSealed(text) ? undefined : keyName;
+}
+
+/** Seals the image key where it lies open; gives its name then. Errors: config.invalid. */
+export async function sealImageKey(folder: string, seal: Seal): Promise<string | undefined> {
+  const file = await readKeyFile(keyPath(folder), keyName, seal.passphrase);
+  if (file === undefined || file.sealed) return undefined;
+  await sealKeyFile(keyPath(folder), keyName, file.pem, seal);
+  return keyName;
 }

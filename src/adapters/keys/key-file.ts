@@ -1,12 +1,9 @@
-import { generateKeyPair, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { dirname } from 'node:path';
 import { toRegrowError } from '../../errors.ts';
 import { invalidKey } from './failure.ts';
 import { isSealed, openKey, type Seal, sealKey } from './sealed-key.ts';
-
-const generate = promisify(generateKeyPair);
 
 async function writeDraft(path: string, content: string, mode: number): Promise<string> {
   const draft = `${path}.${randomUUID()}.tmp`;
@@ -20,15 +17,14 @@ async function writeDraft(path: string, content: string, mode: number): Promise<
   return draft;
 }
 
-/** Writes a file that is not there yet, whole or not at all; another writer's file is left as it is. Says whether it was written. */
-export async function writeNew(path: string, content: string, mode: number): Promise<boolean> {
+/** Writes a file that is not there yet, whole or not at all; another writer's file is left as it is. */
+export async function writeNew(path: string, content: string, mode: number): Promise<void> {
   let draft: string | undefined;
   try {
     draft = await writeDraft(path, content, mode);
     await link(draft, path);
-    return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
     throw toRegrowError(error, { file: path });
   } finally {
     if (draft !== undefined) await rm(draft, { force: true });
@@ -56,37 +52,24 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** The file of a key, `FOLDER/NAME.rsa`; its public half is beside it, `NAME.rsa.pub`. */
-export function keyPath(folder: string, name: string): string {
-  return join(folder, `${name}.rsa`);
-}
-
-/** Makes an RSA key where none of the name is. Publishers that start at once get one key. */
-export async function makeKeyFile(
-  folder: string,
-  name: string,
-  { bits, seal }: { readonly bits: number; readonly seal?: Seal | undefined },
-): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const pair = await generate('rsa', { modulusLength: bits });
-  const pem = pair.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
-  await writeNew(keyPath(folder, name), seal === undefined ? pem : await sealKey(pem, name, seal), 0o600);
-}
-
 export interface KeyFile {
-  /** PKCS#1 PEM. */
   readonly pem: string;
   /** Whether it lies sealed on the disk. */
   readonly sealed: boolean;
 }
 
-/** The private key of a name; undefined where there is none. Errors: config.invalid, for one that others may read or that cannot be opened. */
+/** Lays a private key down where none is, for its owner alone; sealed where there is a seal. Who comes second leaves the first one's. */
+export async function makeKeyFile(path: string, name: string, pem: string, seal: Seal | undefined): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeNew(path, seal === undefined ? pem : await sealKey(pem, name, seal), 0o600);
+}
+
+/** The private key in a file; undefined where there is none. Errors: config.invalid, for one that others may read or that cannot be opened. */
 export async function readKeyFile(
-  folder: string,
+  path: string,
   name: string,
   passphrase: string | undefined,
 ): Promise<KeyFile | undefined> {
-  const path = keyPath(folder, name);
   const text = await readIfThere(path);
   if (text === undefined) return undefined;
   const { mode } = await stat(path);
@@ -100,6 +83,6 @@ export async function readKeyFile(
 }
 
 /** Seals a key that lies open on the disk. */
-export async function sealKeyFile(folder: string, name: string, pem: string, seal: Seal): Promise<void> {
-  await writeOver(keyPath(folder, name), await sealKey(pem, name, seal), 0o600);
+export async function sealKeyFile(path: string, name: string, pem: string, seal: Seal): Promise<void> {
+  await writeOver(path, await sealKey(pem, name, seal), 0o600);
 }

@@ -1,13 +1,15 @@
-import { createHash, createPublicKey } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPair } from 'node:crypto';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { z } from 'zod';
 import { RegrowError } from '../../errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RepositoryKeys, Signer } from '../../ports/signer.ts';
 import { invalidKey } from './failure.ts';
-import { keyPath, makeKeyFile, readIfThere, readKeyFile, sealKeyFile, writeNew, writeOver } from './key-file.ts';
+import { makeKeyFile, readIfThere, readKeyFile, sealKeyFile, writeNew, writeOver } from './key-file.ts';
 import { createSignerFromPem, keyNamePattern } from './signer.ts';
 
+const generate = promisify(generateKeyPair);
 const defaultBits = 4096;
 
 /**
@@ -66,6 +68,11 @@ export interface KeyRing {
   export(name: string): Promise<string>;
 }
 
+/** The file of a key, `FOLDER/NAME.rsa`; its public half is beside it, `NAME.rsa.pub`. */
+function keyPath(folder: string, name: string): string {
+  return join(folder, `${name}.rsa`);
+}
+
 function refused(message: string, remedy: string): RegrowError {
   return new RegrowError('request.refused', message, { remedy });
 }
@@ -107,7 +114,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   }
 
   async function privateKey(key: string): Promise<{ readonly pem: string; readonly sealed: boolean }> {
-    const read = await readKeyFile(folder, key, passphrase);
+    const read = await readKeyFile(keyPath(folder, key), key, passphrase);
     if (read !== undefined) return read;
     throw invalidKey(keyPath(folder, key), 'is not there', 'restore it from a backup');
   }
@@ -120,7 +127,9 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   }
 
   async function make(key: string): Promise<void> {
-    await makeKeyFile(folder, key, { bits, seal });
+    const { privateKey: made } = await generate('rsa', { modulusLength: bits });
+    const pem = made.export({ type: 'pkcs1', format: 'pem' }).toString();
+    await makeKeyFile(keyPath(folder, key), key, pem, seal);
     await signerOf(key);
   }
 
@@ -216,7 +225,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
       for (const key of await known()) {
         const read = await privateKey(key.name);
         if (read.sealed) continue;
-        await sealKeyFile(folder, key.name, read.pem, seal);
+        await sealKeyFile(keyPath(folder, key.name), key.name, read.pem, seal);
         sealed.push(key.name);
       }
       return sealed;

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openImageSigner } from '../../../src/adapters/keys/image-key.ts';
 import { createKeyRing } from '../../../src/adapters/keys/key-ring.ts';
 import { checkKeys } from '../../../src/cli/key-check.ts';
 import { keysCommand } from '../../../src/cli/keys.ts';
@@ -71,7 +72,10 @@ test('keys are listed, rotated and retired, and doctor says what each is for', a
 
 test('keys are sealed; without the passphrase the command and doctor say what to do', async () => {
   expect(await run(open, 'seal')).toMatchObject({ exitCode: 3, err: expect.stringContaining('REGROW_KEY_PASSPHRASE') });
-  expect((await run(sealed, 'seal')).out).toBe('Sealed: box, box-2.\n');
+  const { publicKey } = await openImageSigner(keys);
+  expect((await doctor(open)).text).toContain('not sealed: box, box-2, cosign');
+  expect((await run(sealed, 'seal')).out).toBe('Sealed: box, box-2, cosign.\n');
+  expect((await openImageSigner(keys, 'correct horse')).publicKey).toBe(publicKey);
   expect(readFileSync(join(keys, 'box-2.rsa'), 'utf8')).not.toContain('PRIVATE KEY');
   expect(await doctor(sealed)).toEqual({
     name: 'signing keys',
