@@ -27,7 +27,13 @@ export function addWithdrawRoutes(app: FastifyInstance, ports: ApiPorts, reposit
   app.post('/v1/withdrawals', async (request, reply) => {
     checkCaller(request, settings.token);
     const order = parseInput(withdrawalSchema, request.body);
-    const plan = await planWithdrawal(repository, await published(repository), order);
+    const current = await published(repository);
+    const plan = await planWithdrawal(repository, current, order);
+    const out = current.withdrawn?.find((one) => one.origin === order.name && one.version === order.version);
+    if (plan === undefined && out?.rolledBackTo !== undefined) {
+      await requests.withdraw(order);
+      return reply.code(202).send({ asked: [`withdraw ${out.origin} ${out.version}, which a rollback holds back`] });
+    }
     if (plan === undefined) {
       throw notFound(
         `${order.name} ${order.version} is not published`,

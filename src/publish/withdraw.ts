@@ -32,8 +32,19 @@ export async function withdraw(
   const reader = readerOf(objects, memory);
   const known = current.generation.withdrawn ?? [];
   const plan = await planWithdrawal(reader, current.generation, { name, version });
+  const at = ports.clock.now().toISOString();
   if (plan === undefined) {
-    if (known.some((one) => one.origin === name && one.version === version)) return current.generation;
+    const out = known.find((one) => one.origin === name && one.version === version);
+    // What a rollback holds back is not there, and is to stay away when that is undone.
+    const withdrawn =
+      out?.rolledBackTo === undefined ? known : addWithdrawn(known, [{ origin: name, version, reason, at }]);
+    const nothing = new Map<TargetName, readonly Artifact[]>();
+    if (out !== undefined)
+      return writeGeneration(
+        { ...ports, memory },
+        { current, before: nothing, after: nothing, token, at, withdrawn },
+        options,
+      );
     throw new RegrowError('request.not-found', `${name} ${version} is not published`, { package: name });
   }
   const [first] = plan.lost;
@@ -45,7 +56,6 @@ export async function withdraw(
   }
   await checkBlobs(objects, plan.restored);
   const before = await readPublished(reader, current.generation);
-  const at = ports.clock.now().toISOString();
   return writeGeneration(
     { ...ports, memory },
     {

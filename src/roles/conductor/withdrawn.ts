@@ -1,6 +1,6 @@
 import { reportError } from '../../errors.ts';
 import type { Problem } from '../../model/plan.ts';
-import type { Generation } from '../../model/publication.ts';
+import type { Generation, Withdrawn } from '../../model/publication.ts';
 import type { PublishedResult } from '../../model/result.ts';
 import { withdrawnError } from '../../model/withdrawal.ts';
 import type { ConductorContext } from './context.ts';
@@ -42,7 +42,9 @@ export async function tellWithdrawn({ book }: Pick<ConductorContext, 'book'>, ge
   }
   const held = withdrawn.filter((one) => one.rolledBackTo !== undefined).length;
   const before = parent === undefined ? undefined : book.get('publication', String(parent))?.value.withdrawn;
-  const isUndone = held === 0 && before?.some((one) => one.rolledBackTo !== undefined) === true;
+  const isOut = ({ origin, version }: Withdrawn) =>
+    withdrawn.some((one) => one.origin === origin && one.version === version);
+  const isUndone = before?.some((one) => one.rolledBackTo !== undefined && !isOut(one)) === true;
   if (rolledBackTo === undefined && !isUndone) return;
   await book.tell({
     id: `rolled-back/${number}`,

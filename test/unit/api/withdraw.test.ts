@@ -68,6 +68,16 @@ describe('withdrawing', () => {
     expect(world.queue.asked).toEqual(['withdraw zlib 1.1-r0 by force: it eats files']);
   });
 
+  test('is also of what a rollback holds back', async () => {
+    const generation = await publish(world, 3, settings.targets, { zlib: '1.0-r0' });
+    const held: Withdrawn = { origin: 'zlib', version: '1.1-r0', reason: 'x', at: before(1), rolledBackTo: 1 };
+    await world.objects.put('repository/current', Buffer.from(JSON.stringify({ ...generation, withdrawn: [held] })));
+    expect(await post('/v1/withdrawals', { ...order, name: 'zlib' })).toEqual({
+      status: 202,
+      body: { asked: ['withdraw zlib 1.1-r0, which a rollback holds back'] },
+    });
+  });
+
   test('is not for a web page of another origin', async () => {
     expect((await post('/v1/withdrawals', order, { origin: 'http://evil.example' })).status).toBe(403);
     expect((await post('/v1/rollbacks', {}, { origin: 'http://evil.example' })).status).toBe(403);

@@ -192,6 +192,16 @@ describe('going back to an older generation', () => {
     expect(undone.withdrawn?.map(({ version }) => version)).toEqual(['2-r0']);
   });
 
+  it('what it holds back can be withdrawn for good: then undoing it does not free that', async () => {
+    await publish([{ origin: 'tool', version: '1-r0' }]);
+    await publish([{ origin: 'tool', version: '2-r0' }]);
+    await rollBack(ports(), 1, 1);
+    const generation = await withdraw(ports(), order, 1);
+    expect(generation).toMatchObject({ generation: 4, added: [], removed: [] });
+    const undone = await undoRollback(ports(), 1);
+    expect(undone.withdrawn).toEqual([expect.objectContaining({ version: '2-r0', reason: 'it eats files' })]);
+  });
+
   it('and forward again frees what comes back', async () => {
     await publish([{ origin: 'tool', version: '1-r0' }]);
     await publish([{ origin: 'tool', version: '2-r0' }]);

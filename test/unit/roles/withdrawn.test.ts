@@ -100,6 +100,13 @@ describe('history', () => {
     ]);
   });
 
+  test('does not say that a rollback was undone when what it held back is withdrawn for good', async () => {
+    await record(generationOf(1, { withdrawn: [held] }));
+    const { rolledBackTo: _, ...final } = { ...held, reason: 'it is broken' };
+    await record(generationOf(2, { withdrawn: [final] }));
+    expect(await events()).toEqual(['withdrawn: jq 1.8-r0 is withdrawn in generation 2: it is broken']);
+  });
+
   test('says what the publisher did not do, of orders alone', async () => {
     const failure = { class: 'package' as const, code: 'request.invalid', message: 'user needs tool', tail: [] };
     for (const effect of ['withdraw-tool-2-r0-7', 'publish-abc']) {
