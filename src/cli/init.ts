@@ -11,7 +11,7 @@ import { starterConfig } from '../config/starter.ts';
 import { RegrowError, reportError } from '../errors.ts';
 import { parseRecipe } from '../model/recipe/recipe.ts';
 import { type TargetName, targetNameSchema } from '../model/target.ts';
-import { hostArch } from '../roles/builder.ts';
+import { hostArch } from '../roles/host-engine.ts';
 import type { CliContext } from './context.ts';
 import { type Output, runCommand } from './output.ts';
 

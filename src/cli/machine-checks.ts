@@ -5,7 +5,7 @@ import { createSandbox } from '../adapters/sandbox.ts';
 import { reportError } from '../errors.ts';
 import { parseTarget, type TargetName } from '../model/target.ts';
 import type { Exec } from '../ports/exec.ts';
-import { hostArch } from '../roles/builder.ts';
+import { hostArch } from '../roles/host-engine.ts';
 import { type Check, fail, ok, warn } from './doctor-check.ts';
 
 /** Where the daemon looks for programs. */
