@@ -17,6 +17,10 @@ const judgedBuildSchema = z.strictObject({
   version: z.string(),
   /** What the recipe makes for the target, as the recipe itself says; `tested`: it has a test, which has to have passed. */
   makes: z.array(z.strictObject({ name: z.string(), tested: z.boolean() })),
+  /** Digest of the build request that the builder was given. */
+  request: z.string().optional(),
+  /** Stamp of the packages as the conductor recorded them; what a builder leaves under the same key later is not judged for them. */
+  artifacts: z.string().optional(),
 });
 
 /** Builds that are to be judged together: all of one proposal, or those on main that need each other. */

@@ -18,6 +18,8 @@ export const verdictSchema = z.strictObject({
   at: z.iso.datetime(),
   /** Digest of the ids of the known vulnerabilities of the package, before and after, that it was judged with. */
   findings: z.string().optional(),
+  /** Stamp of the packages that were judged: it holds for no others, even of the same build key. */
+  artifacts: z.string().optional(),
 });
 
 export type GateResult = z.infer<typeof gateResultSchema>;

@@ -20,6 +20,11 @@ export function findingsStamp({ before, after }: FindingsChange, origin: string)
   return digestOf({ before: idsOf(before), after: idsOf(after) }).slice(0, 16);
 }
 
+/** What a verdict is about: these very files. Others under the same build key, of another attempt or put there later, have another stamp. */
+export function artifactsStamp(artifacts: readonly Artifact[]): string {
+  return digestOf(artifacts.map(({ target, digest }) => `${target} ${digest}`).toSorted());
+}
+
 /** What a build is judged by: bytes and values, nothing that has to be fetched. */
 export interface VerifyInput {
   /** What the builder says. Whatever it says has to agree with what it was asked for, which is what follows. */
@@ -31,6 +36,10 @@ export interface VerifyInput {
   readonly target: TargetName;
   /** The packages that the recipe makes for the target, and whether they have tests. */
   readonly makes: VerifyRequest['builds'][number]['makes'];
+  /** Digest of the build request that the builder was given; absent: not compared. */
+  readonly request?: string | undefined;
+  /** `artifactsStamp` of what the builder left when it was recorded; absent: not compared. */
+  readonly artifacts?: string | undefined;
   /** The files that the builder left, by their name in staging, `NAME-VERSION.apk`. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** What is published for this target now. */

@@ -3,10 +3,10 @@ import { readApk } from '../formats/apk.ts';
 import type { Artifact } from '../model/artifact.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { gateSetVersion, gates } from './registry.ts';
-import { findingsStamp, type ReadPackage, type VerifyInput } from './subject.ts';
+import { artifactsStamp, findingsStamp, type ReadPackage, type VerifyInput } from './subject.ts';
 
 export { gateSetVersion } from './registry.ts';
-export { findingsStamp, type VerifyInput } from './subject.ts';
+export { artifactsStamp, findingsStamp, type VerifyInput } from './subject.ts';
 
 function readPackage(artifact: Artifact, files: VerifyInput['files']): ReadPackage {
   const file = `${artifact.info.name}-${artifact.info.version}.apk`;
@@ -35,5 +35,6 @@ export function verifyBuild(input: VerifyInput): Verdict {
     gates: results,
     at: input.at,
     findings: findingsStamp(input.findings, input.package),
+    artifacts: artifactsStamp(input.result.artifacts),
   };
 }

@@ -4,7 +4,7 @@ import type { VerifyRequest } from '../../model/request.ts';
 import type { VerifiedResult } from '../../model/result.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import type { PlannedBuild } from '../../plan/build-plan.ts';
-import { findingsStamp, gateSetVersion } from '../../verify/verify.ts';
+import { artifactsStamp, findingsStamp, gateSetVersion } from '../../verify/verify.ts';
 import { readResult, requestDigest, storeRequest } from '../effects.ts';
 import type { PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
@@ -77,7 +77,7 @@ export async function judge(
   return verdicts.length === builds.length ? verdicts : undefined;
 }
 
-/** Whether a build passed the gates of today, and nothing is known since that they would look at. */
+/** Whether the packages of a build, as recorded, passed the gates of today, and nothing is known since that they would look at. */
 export function hasPassed(
   { book }: Pick<ConductorContext, 'book'>,
   build: PlannedBuild,
@@ -85,7 +85,12 @@ export function hasPassed(
 ): boolean {
   const verdict = book.get('verdict', build.buildKey)?.value;
   if (verdict?.passed !== true || verdict.gateSet !== gateSetVersion) return false;
+  if (verdict.artifacts !== stampOf(build)) return false;
   return verdict.findings === undefined || verdict.findings === findingsStamp(findings, verdict.package);
+}
+
+function stampOf({ attempt }: PlannedBuild): string {
+  return artifactsStamp(attempt?.result?.artifacts ?? []);
 }
 
 function judged(build: PlannedBuild): VerifyRequest['builds'][number] {
@@ -98,6 +103,8 @@ function judged(build: PlannedBuild): VerifyRequest['builds'][number] {
     package: name,
     version: fullVersion,
     makes: packages.map((one) => ({ name: one.name, tested: (one.test?.steps.length ?? 0) > 0 })),
+    ...(attempt?.request === undefined ? {} : { request: attempt.request }),
+    artifacts: stampOf(build),
   };
 }
 

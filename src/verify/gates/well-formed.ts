@@ -4,7 +4,7 @@ import { checkTree } from '../../formats/package-tree.ts';
 import { isApkVersion } from '../../model/apk-version.ts';
 import { canonicalJson, sha256 } from '../../model/canonical.ts';
 import { parseTarget } from '../../model/target.ts';
-import { answer, countOf, type Gate, type GateSubject, type ReadPackage } from '../subject.ts';
+import { answer, artifactsStamp, countOf, type Gate, type GateSubject, type ReadPackage } from '../subject.ts';
 
 function differs(a: unknown, b: unknown): boolean {
   return !isDeepStrictEqual(JSON.parse(canonicalJson(a)), JSON.parse(canonicalJson(b)));
@@ -43,11 +43,17 @@ function dataProblems(file: string, apk: NonNullable<ReadPackage['apk']>): strin
 }
 
 /** The build is the one that was asked for, and made what its recipe makes. */
-function identityProblems({ result, buildKey, target, makes }: GateSubject): string[] {
+function identityProblems({ result, buildKey, target, makes, request, artifacts }: GateSubject): string[] {
   const made = new Set(result.artifacts.map(({ info }) => info.name));
   const asked = new Set(makes.map(({ name }) => name));
   return [
     ...(result.buildKey === buildKey ? [] : [`the result is of build ${result.buildKey}, not of ${buildKey}`]),
+    ...(request === undefined || result.request === request
+      ? []
+      : [`the result is of the request ${result.request}, not of ${request}`]),
+    ...(artifacts === undefined || artifactsStamp(result.artifacts) === artifacts
+      ? []
+      : ['the result is not what it was when it was recorded']),
     ...[...made].filter((name) => !asked.has(name)).map((name) => `${name} is not a package of the recipe`),
     ...[...asked]
       .filter((name) => !made.has(name))

@@ -80,7 +80,7 @@ async function waiting<K extends 'verify' | 'publish'>(type: K) {
 }
 
 function verdictsOf(request: VerifyRequest, refused: readonly string[] = []): Verdict[] {
-  return request.builds.map(({ buildKey, package: name, version }) => ({
+  return request.builds.map(({ buildKey, package: name, version, artifacts = '' }) => ({
     buildKey,
     package: name,
     version,
@@ -89,6 +89,7 @@ function verdictsOf(request: VerifyRequest, refused: readonly string[] = []): Ve
     gates: refused.includes(name) ? [{ gate: 'datahash', outcome: 'failed' as const, because: 'no' }] : [],
     at: clock.now().toISOString(),
     findings: findingsStamp(request.findings, name),
+    artifacts,
   }));
 }
 
@@ -158,6 +159,23 @@ test('a verdict is kept when it comes, whatever is asked by then; other findings
   const older = verdictsOf(asked.request, ['data']).map((one) => ({ ...one, at: '2020-01-01T00:00:00.000Z' }));
   await recordVerdicts(context, { kind: 'verified', effect: 'older', at, verdicts: older });
   expect(hasPassed(context, build, none)).toBe(true);
+});
+
+test('a verdict holds for the packages that were judged, and for no others under the same build key', async () => {
+  await publishReady(context, worldOf(undefined), planOf(data), () => none);
+  await answerVerify(0);
+  const plan = planOf(data);
+  // Of another attempt, or left there by a builder after the first was judged.
+  const other = { ...data, digest: 'f'.repeat(64) };
+  const builds = plan.builds.map((build) => ({ ...build, attempt: { ...build.attempt, result: { artifacts: [other] } } }));
+  const changed = { ...plan, builds } as unknown as PurposePlan;
+  await publishReady(context, worldOf(undefined), changed, () => none);
+  expect(await waiting('publish')).toEqual([]);
+  expect((await waiting('verify')).map(({ request }) => request.packages)).toEqual([['data']]);
+  await answerVerify(0);
+  await publishReady(context, worldOf(undefined), changed, () => none);
+  const [asked] = await waiting('publish');
+  expect(asked?.request.add.map(({ artifact }) => artifact.digest)).toEqual([other.digest]);
 });
 
 test('what the publisher refused is a problem and is left out while it is the same; the rest goes on', async () => {

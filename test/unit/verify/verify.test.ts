@@ -11,7 +11,7 @@ import { sha256 } from '../../../src/model/canonical.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import { verdictSchema } from '../../../src/model/verdict.ts';
 import { gateSetVersion, gates } from '../../../src/verify/registry.ts';
-import { type VerifyInput, verifyBuild } from '../../../src/verify/verify.ts';
+import { artifactsStamp, type VerifyInput, verifyBuild } from '../../../src/verify/verify.ts';
 import { makePackage } from '../../support/package-trees.ts';
 import { artifactOf } from '../../support/packages.ts';
 import { createTestSigner } from '../../support/test-signer.ts';
@@ -159,6 +159,16 @@ describe('well-formed', () => {
     });
     const artifact = { ...tool.artifact, ...made, digest: sha256(made.bytes), bytes: made.bytes.length };
     expect(outcome(inputOf([{ artifact, bytes: made.bytes }]), 'well-formed')).toMatch(because);
+  });
+
+  it('fails for a result that was changed after it was recorded, and for one of another request', () => {
+    const recorded = artifactsStamp([tool.artifact]);
+    expect(outcome(inputOf([tool], { artifacts: recorded, request: 'request' }), 'well-formed')).toMatch(/^passed/);
+    const later = inputOf([tool], { artifacts: artifactsStamp([tool2.artifact]), request: 'other' });
+    expect(outcome(later, 'well-formed')).toMatch(
+      /is of the request request, not of other; the result is not what it was when it was recorded/,
+    );
+    expect(verifyBuild(later)).toMatchObject({ passed: false, artifacts: recorded });
   });
 
   it('fails for a package that its builder signed', () => {
