@@ -4,6 +4,7 @@ import { type TarEntry, tarBlock } from './tar.ts';
 export interface TarReadEntry extends TarEntry {
   readonly content: Uint8Array;
   readonly pax: Readonly<Record<string, string>>;
+  readonly owner: { readonly uid: number; readonly gid: number };
   /** Seconds since 1970. */
   readonly mtime: number;
 }
@@ -88,11 +89,16 @@ function trimPath(path: string): string {
   return path.slice(start, end);
 }
 
+export interface TarReadOptions {
+  /** What becomes of character devices; without: refused, as every other kind of entry that is no file, directory or link. */
+  readonly devices?: 'skip';
+}
+
 /**
  * Reads a tar archive: ustar, PAX, and GNU's long names. Contents are views of `archive`, not copies. Devices and fifos are
- * refused: nothing that regrow reads may have them. Errors: package.malformed.
+ * refused: no package may have them; layers of images that others make have devices. Errors: package.malformed.
  */
-export function readTar(archive: Uint8Array): TarContents {
+export function readTar(archive: Uint8Array, { devices }: TarReadOptions = {}): TarContents {
   const bytes = Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength);
   const entries: TarReadEntry[] = [];
   let globals: Record<string, string> = {};
@@ -121,6 +127,7 @@ export function readTar(archive: Uint8Array): TarContents {
     else if (flag === 'g') globals = { ...globals, ...parsePax(body) };
     else if (flag === 'L') locals['path'] = text(body, 0, body.length);
     else if (flag === 'K') locals['linkpath'] = text(body, 0, body.length);
+    else if (flag === '3' && devices === 'skip') locals = {};
     else {
       if (type === undefined) throw malformed(`an entry has type ${JSON.stringify(flag)}`);
       const pax = { ...globals, ...locals };
@@ -135,6 +142,7 @@ export function readTar(archive: Uint8Array): TarContents {
         ...(type === 'symlink' || type === 'hardlink' ? { link: type === 'hardlink' ? trimPath(link) : link } : {}),
         content: body,
         pax,
+        owner: { uid: number(block, 108, 8), gid: number(block, 116, 8) },
         mtime: number(block, 136, 12),
       });
       locals = {};
