@@ -109,6 +109,8 @@ export const buildAttemptSchema = z.strictObject({
   purpose: z.union([z.literal('main'), z.number().int()]),
   why: z.string(),
   urgency: z.enum(['security', 'normal', 'low']),
+  /** Build key of the build that this one repeats, with the same inputs, to compare what comes of it. */
+  repeats: z.string().optional(),
   queuedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime().optional(),
   result: buildResultSchema.optional(),

@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { artifactSchema } from './artifact.ts';
 import { lockedPackageSchema } from './build.ts';
 import { findingSchema } from './finding.ts';
+import { imageEngines } from './image-support.ts';
 import { purposeSchema } from './plan.ts';
 import { targetNameSchema } from './target.ts';
+import { differencePolicySchema } from './verdict.ts';
 import { watcherSchema } from './watch.ts';
 
 /** Work that is too large for a queue's payload lies in the object store under `requests/DIGEST.json`; jobs carry the key. */
@@ -21,6 +23,10 @@ const judgedBuildSchema = z.strictObject({
   request: z.string().optional(),
   /** Stamp of the packages as the conductor recorded them; what a builder leaves under the same key later is not judged for them. */
   artifacts: z.string().optional(),
+  /** The second build that it is compared with, and what a difference comes to. */
+  rebuild: z
+    .strictObject({ buildKey: z.string(), attempt: z.number().int(), difference: differencePolicySchema })
+    .optional(),
 });
 
 /** Builds that are to be judged together: all of one proposal, or those on main that need each other. */
@@ -55,6 +61,8 @@ export const imageRequestSchema = z.strictObject({
   platforms: z.array(
     z.strictObject({ target: targetNameSchema, packages: z.array(lockedPackageSchema.extend({ origin: z.string() })) }),
   ),
+  /** What puts it together; absent: regrow's own assembler. */
+  engine: z.enum(imageEngines).optional(),
   /** Seconds since 1970: the newest build date of its packages. */
   sourceDateEpoch: z.number().int(),
   /** Name and PEM of the keys that machines made from it trust. */

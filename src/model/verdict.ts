@@ -1,11 +1,17 @@
 import { z } from 'zod';
+import { differenceSchema } from './difference.ts';
 
 /** What one gate says of one build. */
 export const gateResultSchema = z.strictObject({
   gate: z.string(),
   outcome: z.enum(['passed', 'failed', 'waived']),
   because: z.string(),
+  /** In what two builds differ: the first ones, as many as a message has room for. */
+  differences: z.array(differenceSchema).optional(),
 });
+
+/** What a build that gives other bytes the second time comes to: it is held, or told of. */
+export const differencePolicySchema = z.enum(['fail', 'report']);
 
 /** All gates over the artifacts of one build. Key: build key + gate-set version. */
 export const verdictSchema = z.strictObject({
@@ -20,7 +26,10 @@ export const verdictSchema = z.strictObject({
   findings: z.string().optional(),
   /** Stamp of the packages that were judged: it holds for no others, even of the same build key. */
   artifacts: z.string().optional(),
+  /** There where it was judged beside a second build: what a difference comes to. */
+  rebuild: differencePolicySchema.optional(),
 });
 
+export type DifferencePolicy = z.infer<typeof differencePolicySchema>;
 export type GateResult = z.infer<typeof gateResultSchema>;
 export type Verdict = z.infer<typeof verdictSchema>;

@@ -7,8 +7,10 @@ import type { Verdict } from '../model/verdict.ts';
 import { type ObjectReader, stagingKey } from '../ports/objects.ts';
 import { readCurrent, readPackages } from '../publish/manifest.ts';
 import { packageFileName } from '../report/repository.ts';
-import { verifyBuild } from '../verify/verify.ts';
+import { type SecondBuild, verifyBuild } from '../verify/verify.ts';
 import { buildEffect, readResult } from './effects.ts';
+
+type JudgedBuild = VerifyRequest['builds'][number];
 
 /**
  * Judges the builds of a request, each with the others of its target beside it. What is published is read once for each
@@ -26,6 +28,7 @@ export async function judgeBuilds(objects: ObjectReader, request: VerifyRequest,
   for (const build of request.builds) {
     const result = results.get(build.buildKey);
     if (result === undefined) continue;
+    const second = await readSecond(objects, build);
     const others = all.filter((other) => other.target === build.target && other.buildKey !== build.buildKey);
     verdicts.push(
       verifyBuild({
@@ -35,6 +38,7 @@ export async function judgeBuilds(objects: ObjectReader, request: VerifyRequest,
         published: published.get(build.target) ?? [],
         together: others.flatMap((other) => results.get(other.buildKey)?.artifacts ?? []),
         findings: request.findings,
+        ...(second === undefined ? {} : { second }),
         at,
       }),
     );
@@ -42,7 +46,15 @@ export async function judgeBuilds(objects: ObjectReader, request: VerifyRequest,
   return verdicts;
 }
 
-async function readBuild(objects: ObjectReader, build: VerifyRequest['builds'][number]): Promise<BuildResult> {
+/** The build that it is to be compared with, where there is one. */
+async function readSecond(objects: ObjectReader, build: JudgedBuild): Promise<SecondBuild | undefined> {
+  if (build.rebuild === undefined) return undefined;
+  const { buildKey, attempt, difference } = build.rebuild;
+  const result = await readBuild(objects, { ...build, buildKey, attempt });
+  return { result, files: await readFiles(objects, buildKey, result), difference };
+}
+
+async function readBuild(objects: ObjectReader, build: JudgedBuild): Promise<BuildResult> {
   const result = await readResult(objects, buildEffect(build), 'built');
   if (result !== undefined) return result.build;
   throw new RegrowError('internal', `the result of the build of ${build.package} ${build.version} is gone`, {

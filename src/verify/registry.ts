@@ -3,6 +3,7 @@ import { installable } from './gates/installable.ts';
 import { noDanglingSo } from './gates/no-dangling-so.ts';
 import { noNewVulnerability } from './gates/no-new-vulnerability.ts';
 import { recipeTests } from './gates/recipe-tests.ts';
+import { reproducible } from './gates/reproducible.ts';
 import { wellFormed } from './gates/well-formed.ts';
 import type { Gate } from './subject.ts';
 
@@ -14,7 +15,8 @@ export const gates: readonly Gate[] = [
   noNewVulnerability,
   noDanglingSo,
   installable,
+  reproducible,
 ];
 
 /** Raised whenever a gate is added, taken away, or judges otherwise: verdicts of an older set are made again. */
-export const gateSetVersion = 3;
+export const gateSetVersion = 4;

@@ -5,7 +5,7 @@ import { digestOf } from '../model/canonical.ts';
 import type { Finding } from '../model/finding.ts';
 import type { VerifyRequest } from '../model/request.ts';
 import type { TargetName } from '../model/target.ts';
-import type { GateResult } from '../model/verdict.ts';
+import type { DifferencePolicy, GateResult } from '../model/verdict.ts';
 
 /** Known vulnerabilities of the build's packages: in what is published, and in what would be. */
 export interface FindingsChange {
@@ -23,6 +23,13 @@ export function findingsStamp({ before, after }: FindingsChange, origin: string)
 /** What a verdict is about: these very files. Others under the same build key, of another attempt or put there later, have another stamp. */
 export function artifactsStamp(artifacts: readonly Artifact[]): string {
   return digestOf(artifacts.map(({ target, digest }) => `${target} ${digest}`).toSorted());
+}
+
+/** What came of building it once more, and what a difference comes to. */
+export interface SecondBuild {
+  readonly result: BuildResult;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly difference: DifferencePolicy;
 }
 
 /** What a build is judged by: bytes and values, nothing that has to be fetched. */
@@ -47,6 +54,8 @@ export interface VerifyInput {
   /** Artifacts of this target that appear together with these: the other builds of the same proposal. */
   readonly together: readonly Artifact[];
   readonly findings: FindingsChange;
+  /** Undefined where it was built once. */
+  readonly second?: SecondBuild;
   /** ISO 8601. */
   readonly at: string;
 }
@@ -69,7 +78,7 @@ export interface GateSubject extends VerifyInput {
 /** One question about a build. Pure: the same subject gives the same answer, and it never throws for what a package holds. */
 export interface Gate {
   readonly name: string;
-  check(subject: GateSubject): Pick<GateResult, 'outcome' | 'because'>;
+  check(subject: GateSubject): Omit<GateResult, 'gate'>;
 }
 
 export type GateAnswer = ReturnType<Gate['check']>;

@@ -6,7 +6,7 @@ import { gateSetVersion, gates } from './registry.ts';
 import { artifactsStamp, findingsStamp, type ReadPackage, type VerifyInput } from './subject.ts';
 
 export { gateSetVersion } from './registry.ts';
-export { artifactsStamp, findingsStamp, type VerifyInput } from './subject.ts';
+export { artifactsStamp, findingsStamp, type SecondBuild, type VerifyInput } from './subject.ts';
 
 function readPackage(artifact: Artifact, files: VerifyInput['files']): ReadPackage {
   const file = `${artifact.info.name}-${artifact.info.version}.apk`;
@@ -35,6 +35,7 @@ export function verifyBuild(input: VerifyInput): Verdict {
     gates: results,
     at: input.at,
     findings: findingsStamp(input.findings, input.package),
+    ...(input.second === undefined ? {} : { rebuild: input.second.difference }),
     artifacts: artifactsStamp(input.result.artifacts),
   };
 }
