@@ -1,6 +1,7 @@
 import { RegrowError } from '../errors.ts';
 import { parseDependency } from './dependency.ts';
 import { type ImageFile, type ImageGroup, type ImagePath, type ImageUser, imageFileSchema } from './image-schema.ts';
+import { type ImageEngine, imageObstacles, serviceSupervisor } from './image-support.ts';
 import type { RecipeProblem } from './recipe/recipe.ts';
 import { findUnknownKeys } from './recipe/unknown-keys.ts';
 import { lineAt, readYaml } from './recipe/yaml.ts';
@@ -31,10 +32,14 @@ export interface ImageDefinition {
   readonly volumes: readonly string[];
   /** The most layers the image may have; 1 puts everything into one. */
   readonly layers: number;
+  /** What it runs is a supervisor of services, which never ends by itself. */
+  readonly isSupervised: boolean;
 }
 
 export interface ParsedImageDefinition {
   readonly definition: ImageDefinition;
+  /** The one that was asked for, or chosen. */
+  readonly engine: ImageEngine;
   readonly problems: readonly RecipeProblem[];
 }
 
@@ -47,14 +52,18 @@ const archNames: Readonly<Record<string, Arch>> = {
   'arm/v7': 'armv7',
 };
 
-/** Most layers that overlay file systems take together with what runs on top. */
-const layerLimit = 100;
+/** `auto`: apko for what regrow's own assembler cannot do. */
+export type ImageEngineChoice = ImageEngine | 'auto';
 
 /**
- * Reads an image definition. Keys that apko does not know are reported as problems, as is what is left out here on purpose.
- * Throws image.invalid, naming file, field and remedy, for what is malformed and for what regrow cannot do.
+ * Reads an image definition for an engine. Keys that apko does not know are reported as problems, as is what is left out here on
+ * purpose. Throws image.invalid, naming file, field and remedy, for what is malformed and for what the engine cannot do.
  */
-export function parseImageDefinition(path: string, text: string): ParsedImageDefinition {
+export function parseImageDefinition(
+  path: string,
+  text: string,
+  engine: ImageEngineChoice = 'regrow',
+): ParsedImageDefinition {
   const value = readFile(path, text);
   const parsed = imageFileSchema.safeParse(value);
   const refuse = (field: string, why: string, remedy: string): RegrowError => {
@@ -71,7 +80,10 @@ export function parseImageDefinition(path: string, text: string): ParsedImageDef
     const field = issue?.path.join('.') ?? '';
     throw refuse(field, issue?.message ?? 'not an image definition', 'correct the field as the apko format asks');
   }
-  checkSupport(parsed.data, refuse);
+  const obstacles = imageObstacles(parsed.data);
+  const chosen = engine === 'auto' ? (obstacles.some(({ apko }) => apko) ? 'apko' : 'regrow') : engine;
+  const obstacle = obstacles.find(({ apko }) => chosen === 'regrow' || !apko);
+  if (obstacle !== undefined) throw refuse(obstacle.field, obstacle.why, obstacle.remedy);
   const problems: RecipeProblem[] = [];
   const report = (field: string, message: string): void => {
     const line = lineAt(text, field.split('.'));
@@ -81,7 +93,7 @@ export function parseImageDefinition(path: string, text: string): ParsedImageDef
   if ((parsed.data.contents?.keyring ?? []).length > 0) {
     report('contents.keyring', 'the image trusts the keys of the distribution; others are not fetched');
   }
-  return { definition: toDefinition(parsed.data, refuse), problems };
+  return { definition: toDefinition(parsed.data, refuse), engine: chosen, problems };
 }
 
 /**
@@ -89,8 +101,13 @@ export function parseImageDefinition(path: string, text: string): ParsedImageDef
  * one that `parseImageDefinition` could read.
  */
 export function lockImageFile(path: string, text: string, packages: readonly string[], archs: readonly Arch[]): object {
-  const file = imageFileSchema.parse(readFile(path, text));
+  const file = readImageFile(path, text);
   return { ...file, contents: { ...file.contents, packages: [...packages] }, archs: [...archs] };
+}
+
+/** All that a definition says, in the words of the file. It has to be one that `parseImageDefinition` could read. */
+export function readImageFile(path: string, text: string): ImageFile {
+  return imageFileSchema.parse(readFile(path, text));
 }
 
 type Refuse = (field: string, why: string, remedy: string) => RegrowError;
@@ -109,29 +126,6 @@ function readFile(path: string, text: string): unknown {
   }
 }
 
-/** Everything that apko can do and this assembler cannot. */
-function checkSupport(file: ImageFile, refuse: Refuse): void {
-  const { contents, entrypoint, layering, format, include, options } = file;
-  const useApko = 'leave it out, or build this image with apko';
-  if (contents?.baseimage !== undefined) throw refuse('contents.baseimage', 'a base image cannot be extended', useApko);
-  if (include !== undefined) throw refuse('include', 'other files are not included', 'write it into this file');
-  if (options !== undefined) throw refuse('options', 'options are not supported', useApko);
-  if (format !== undefined && format !== 'tar') throw refuse('format', `${format} layers cannot be made`, useApko);
-  if (entrypoint?.type !== undefined || Object.keys(entrypoint?.services ?? {}).length > 0) {
-    throw refuse('entrypoint', 'a service bundle needs a supervisor', 'name one command');
-  }
-  if (entrypoint?.command !== undefined && entrypoint['shell-fragment'] !== undefined) {
-    throw refuse('entrypoint', 'it has a command and a shell-fragment', 'keep one of them');
-  }
-  if (layering !== undefined && layering.strategy !== 'origin') {
-    throw refuse('layering.strategy', `there is no strategy ${layering.strategy}`, 'use origin');
-  }
-  const budget = layering?.budget;
-  if (budget !== undefined && (budget < 1 || budget > layerLimit)) {
-    throw refuse('layering.budget', `${budget} layers are not possible`, `give a number from 1 to ${layerLimit}`);
-  }
-}
-
 function toDefinition(file: ImageFile, refuse: Refuse): ImageDefinition {
   const { contents, entrypoint, accounts, layering } = file;
   const packages = contents?.packages ?? [];
@@ -144,10 +138,12 @@ function toDefinition(file: ImageFile, refuse: Refuse): ImageDefinition {
     return split;
   };
   const fragment = entrypoint?.['shell-fragment'];
+  const isSupervised = entrypoint?.type === 'service-bundle';
+  const command = fragment === undefined ? words('entrypoint.command', entrypoint?.command) : ['/bin/sh', '-c', fragment];
   return {
-    packages,
+    packages: isSupervised ? [...packages, serviceSupervisor.package] : packages,
     repositories: [...(contents?.repositories ?? []), ...(contents?.runtime_repositories ?? [])],
-    entrypoint: fragment === undefined ? words('entrypoint.command', entrypoint?.command) : ['/bin/sh', '-c', fragment],
+    entrypoint: isSupervised ? serviceSupervisor.command : command,
     cmd: words('cmd', file.cmd),
     workDirectory: file['work-dir'],
     stopSignal: file['stop-signal'],
@@ -163,6 +159,7 @@ function toDefinition(file: ImageFile, refuse: Refuse): ImageDefinition {
     },
     volumes: file.volumes,
     layers: layering === undefined ? 1 : (layering.budget ?? 10),
+    isSupervised,
   };
 }
 

@@ -40,6 +40,7 @@ export const imageFileSchema = z.object({
       build_repositories: texts,
       runtime_repositories: texts,
       keyring: texts,
+      runtime_keyring: list(z.object({ name: text, content: text })),
       baseimage: optional(z.unknown()),
     }),
   ),
@@ -63,6 +64,9 @@ export const imageFileSchema = z.object({
   'vcs-url': optional(text),
   layering: optional(z.object({ strategy: text, budget: optional(whole) })),
   format: optional(text),
+  certificates: optional(
+    z.object({ additional: list(z.object({ name: text, content: text })), providers: texts }),
+  ),
   include: optional(text),
   options: optional(z.unknown()),
 });
