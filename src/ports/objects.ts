@@ -7,15 +7,25 @@ export interface ObjectReader {
   list(prefix: string): Promise<readonly string[]>;
 }
 
+/** An object that has to be as it was for something to happen; `etag` undefined: there was none. */
+export interface Guard {
+  readonly key: string;
+  readonly etag: string | undefined;
+}
+
 /**
  * Bytes by key: a folder, or a bucket. A put is all or nothing: no reader ever sees half an object.
  * Errors: storage.full, storage.failed.
  */
 export interface Objects extends ObjectReader {
   put(key: string, bytes: Uint8Array): Promise<void>;
-  /** Compare-and-swap: writes only when the object's etag is `expected` (undefined: when there is none). Says whether it did. */
-  swap(key: string, bytes: Uint8Array, expected: string | undefined): Promise<boolean>;
-  remove(key: string): Promise<void>;
+  /**
+   * Compare-and-swap: writes only when the object's etag is `expected` (undefined: when there is none) and the guard is as it
+   * was, in one step. Says whether it did.
+   */
+  swap(key: string, bytes: Uint8Array, expected: string | undefined, guard?: Guard): Promise<boolean>;
+  /** Only while the guard is as it was, in one step with the look at it. Says whether it was; what is not there is removed. */
+  remove(key: string, guard?: Guard): Promise<boolean>;
 }
 
 /** `blobs/sha256/ab/abcd…`: content by its hash, hex without `sha256:`. */

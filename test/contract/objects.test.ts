@@ -85,6 +85,24 @@ describe.each([
     expect(await textOf(objects, 'p')).toBe('2');
   });
 
+  it('swap and go only while what guards them is as it was', async () => {
+    const objects = await create();
+    await objects.swap('guard', bytes('1'), undefined);
+    const guard = { key: 'guard', etag: (await objects.get('guard'))?.etag };
+    expect(await objects.swap('p', bytes('1'), undefined, guard)).toBe(true);
+    await objects.put('x', bytes('x'));
+    expect(await objects.remove('x', guard)).toBe(true);
+    expect(await objects.remove('x', guard)).toBe(true);
+    await objects.put('x', bytes('x'));
+    await objects.swap('guard', bytes('2'), guard.etag);
+    const etag = (await objects.get('p'))?.etag;
+    expect(await objects.swap('p', bytes('2'), etag, guard)).toBe(false);
+    expect(await objects.remove('x', guard)).toBe(false);
+    expect(await objects.has('x')).toBe(true);
+    expect(await objects.remove('x', { key: 'none', etag: undefined })).toBe(true);
+    expect(await textOf(objects, 'p')).toBe('1');
+  });
+
   it('let exactly one of many swaps win', async () => {
     const objects = await create();
     const tries = Array.from({ length: 12 }, (_, i) => objects.swap('p', bytes(`winner ${i}`), undefined));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { RegrowError } from '../../src/errors.ts';
-import type { Objects } from '../../src/ports/objects.ts';
+import type { Guard, Objects } from '../../src/ports/objects.ts';
 
 export type ObjectsOperation = 'get' | 'stream' | 'has' | 'put' | 'swap' | 'list' | 'remove';
 
@@ -56,6 +56,13 @@ export function createMemoryObjects(): MemoryObjects {
     }
   }
 
+  function etagAt(key: string): string | undefined {
+    const bytes = store.get(key);
+    return bytes === undefined ? undefined : etagOf(bytes);
+  }
+
+  const isAsItWas = (guard: Guard | undefined) => guard === undefined || etagAt(guard.key) === guard.etag;
+
   return {
     calls,
     faults: {
@@ -90,11 +97,10 @@ export function createMemoryObjects(): MemoryObjects {
       enter('put', key);
       store.set(key, bytes.slice());
     },
-    async swap(key, bytes, expected) {
+    async swap(key, bytes, expected, guard) {
       enter('swap', key);
       await swaps.shift()?.();
-      const old = store.get(key);
-      if ((old === undefined ? undefined : etagOf(old)) !== expected) return false;
+      if (!isAsItWas(guard) || etagAt(key) !== expected) return false;
       store.set(key, bytes.slice());
       return true;
     },
@@ -102,9 +108,11 @@ export function createMemoryObjects(): MemoryObjects {
       enter('list', prefix);
       return [...store.keys()].filter((key) => key.startsWith(prefix)).sort();
     },
-    async remove(key) {
+    async remove(key, guard) {
       enter('remove', key);
+      if (!isAsItWas(guard)) return false;
       store.delete(key);
+      return true;
     },
   };
 }

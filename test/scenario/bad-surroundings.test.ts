@@ -52,9 +52,9 @@ describe('a full disk', () => {
         refuse(key);
         return objects.put(key, bytes);
       },
-      async swap(key, bytes, expected) {
+      async swap(key, bytes, expected, guard) {
         refuse(key);
-        return objects.swap(key, bytes, expected);
+        return objects.swap(key, bytes, expected, guard);
       },
     });
   }

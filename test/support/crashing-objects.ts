@@ -24,8 +24,8 @@ export function crashAt(objects: Objects, operation: number, when: 'before' | 'a
     stream: (key) => step(() => objects.stream(key)),
     has: (key) => step(() => objects.has(key)),
     put: (key, bytes) => step(() => objects.put(key, bytes)),
-    swap: (key, bytes, expected) => step(() => objects.swap(key, bytes, expected)),
+    swap: (key, bytes, expected, guard) => step(() => objects.swap(key, bytes, expected, guard)),
     list: (prefix) => step(() => objects.list(prefix)),
-    remove: (key) => step(() => objects.remove(key)),
+    remove: (key, guard) => step(() => objects.remove(key, guard)),
   };
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Objects } from '../../ports/objects.ts';
+import type { Guard, Objects } from '../../ports/objects.ts';
 import { checkKey, createFsReader, failed, unlessMissing } from './fs-reader.ts';
 import { withFileLock } from './lock.ts';
 
@@ -21,8 +21,8 @@ async function syncFolder(folder: string): Promise<void> {
 
 /**
  * Objects in a folder, one file each. A put writes beside, syncs, and renames: a crash leaves the old object or the new one.
- * The etag is the sha256 of the content. `swap` is under a lock that all processes on the folder share; objects that are
- * swapped must not be put. Errors: storage.full, storage.failed.
+ * The etag is the sha256 of the content. `swap`, and `remove` with a guard, are under a lock that all processes on the folder
+ * share; objects that are swapped, or are guards, must not be put. Errors: storage.full, storage.failed.
  */
 export async function createFsObjects(folder: string): Promise<Objects> {
   const reader = createFsReader(folder);
@@ -55,23 +55,32 @@ export async function createFsObjects(folder: string): Promise<Objects> {
       throw failed(error, key);
     }
   };
+  const isAsItWas = async (guard: Guard | undefined): Promise<boolean> =>
+    guard === undefined || (await reader.get(guard.key))?.etag === guard.etag;
+  const locked = (key: string, work: () => Promise<boolean>): Promise<boolean> =>
+    withFileLock(join(folder, lockFile), work).catch((error: unknown) => {
+      throw failed(error, key);
+    });
   return {
     ...reader,
     put: write,
-    async swap(key, bytes, expected) {
+    async swap(key, bytes, expected, guard) {
       checkKey(key);
-      return withFileLock(join(folder, lockFile), async () => {
+      return locked(key, async () => {
+        if (!(await isAsItWas(guard))) return false;
         const current = await reader.get(key);
         if (current?.etag !== expected) return false;
         await write(key, bytes);
         return true;
-      }).catch((error: unknown) => {
-        throw failed(error, key);
       });
     },
-    async remove(key) {
+    async remove(key, guard) {
       const path = pathOf(key);
-      await unlessMissing(key, () => unlink(path));
+      const take = async () => {
+        await unlessMissing(key, () => unlink(path));
+        return true;
+      };
+      return guard === undefined ? take() : locked(key, async () => (await isAsItWas(guard)) && take());
     },
   };
 }

@@ -16,7 +16,7 @@ import { testLog } from '../../support/log.ts';
 import { createSmallDistribution, type SmallDistribution, target } from './small-distribution.ts';
 import { beginning, type Chapter, imageRef, story } from './story.ts';
 
-/** Real milliseconds that a chapter may take, and between two looks. */
+/** Real milliseconds in which something must settle or be written, however slow the machine; and between two looks. */
 const patience = 60_000;
 const glance = 10;
 /** Virtual milliseconds: to the next look at every source and feed, and of rest where nothing goes on by itself. */
@@ -98,8 +98,8 @@ export async function live({ killAfter, flush, killAtWrite = () => false }: Life
     return {
       ...objects,
       put: (key, bytes) => write(() => objects.put(key, bytes)),
-      swap: (key, bytes, etag) => write(() => objects.swap(key, bytes, etag)),
-      remove: (key) => write(() => objects.remove(key)),
+      swap: (key, bytes, etag, guard) => write(() => objects.swap(key, bytes, etag, guard)),
+      remove: (key, guard) => write(() => objects.remove(key, guard)),
     };
   }
 
@@ -154,8 +154,13 @@ export async function live({ killAfter, flush, killAtWrite = () => false }: Life
     await chapter.happens(small);
     small.clock.advance(untilNextWatch);
     await tick();
-    const late = Date.now() + patience;
+    let late = Date.now() + patience;
+    let seen = settled + written;
     for (;;) {
+      if (settled + written > seen) {
+        seen = settled + written;
+        late = Date.now() + patience;
+      }
       if (doomed) await restart();
       // Twice, because a job may have moved from one queue to another between the two counts.
       else if ((await isIdle(queues)) && (await isIdle(queues))) {
