@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { imageEngines } from '../model/image-support.ts';
 import { policySchema } from '../model/policy.ts';
 import { targetNameSchema } from '../model/target.ts';
+import { differencePolicySchema } from '../model/verdict.ts';
 
 /**
  * Every option. Each has a description that says what it is, in which unit, and what happens without it; config/schema.json
@@ -111,6 +113,12 @@ export const configSchema = z.strictObject({
   images: z
     .strictObject({
       path: path.default('images').describe('Folder of the repository that holds the image definitions'),
+      engine: z
+        .enum([...imageEngines, 'auto'])
+        .default('regrow')
+        .describe(
+          'What puts images together: `regrow` itself; `apko`, which has to be on the builders; `auto`, apko for what regrow cannot do (service bundles, certificates)',
+        ),
       push: z
         .array(
           z.strictObject({
@@ -214,6 +222,27 @@ export const configSchema = z.strictObject({
         .record(z.string(), z.array(z.string().min(1)))
         .default({})
         .describe('By package that recipes ask for: the commands of this machine that stand in for it'),
+    })
+    .prefault({}),
+  verify: z
+    .strictObject({
+      rebuild: z
+        .enum(['never', 'sample', 'always'])
+        .default('never')
+        .describe(
+          'Whether what was built is built a second time from the same inputs, by another builder where there is one, and compared byte for byte before it is published: `sample` does it with some builds, `sample` below says how many',
+        ),
+      sample: z
+        .number()
+        .gt(0)
+        .max(1)
+        .default(0.1)
+        .describe('Part of the builds that are built a second time with `rebuild: sample`, 0 to 1'),
+      difference: differencePolicySchema
+        .default('fail')
+        .describe(
+          'What a build comes to whose second one gives other bytes: `fail` holds it, `report` publishes it and says in what they differ',
+        ),
     })
     .prefault({}),
   publish: z

@@ -26,7 +26,10 @@ const payloads = {
   release: z.strictObject({ package: text, slot }),
   /** Bring one package's proposal to `version` (full, `1.2.4-r0`). */
   propose: z.strictObject({ package: text, version: text, attempt }),
-  /** Run one attempt at a build. `request`: digest of the build request. `delivery`: how often it went into the queue. */
+  /**
+   * Run one attempt at a build. `request`: digest of the build request. `delivery`: how often it went into the queue. `not`: name
+   * of the builder that is to leave it to others, as long as there are any.
+   */
   build: z.strictObject({
     buildKey: text,
     attempt,
@@ -35,6 +38,7 @@ const payloads = {
     package: text,
     version: text,
     target: targetNameSchema,
+    not: text.optional(),
   }),
   /** Assemble and run one image. `request`: object key. The builders of `target`, its first, take it. */
   image: z.strictObject({ name: text, target: targetNameSchema, request: text, attempt }),
@@ -49,6 +53,10 @@ const payloads = {
   rollback: z.strictObject({ to: slot.optional(), slot }),
   /** Bring a published image to a registry. `request`: object key. */
   'push-image': z.strictObject({ request: text, attempt }),
+  /** Sign an image by an identity. `request`: object key. */
+  'sign-image': z.strictObject({ request: text, attempt }),
+  /** Sign by an identity where the packages of a generation came from. */
+  'sign-packages': z.strictObject({ generation: slot, attempt }),
   /** Something came out. `key`: object key of the result document. `effect`: what it is the result of, unique. */
   result: z.strictObject({
     kind: z.enum([
@@ -60,6 +68,7 @@ const payloads = {
       'image-built',
       'image-published',
       'image-pushed',
+      'signed',
     ]),
     key: text,
     effect: text,
@@ -94,7 +103,7 @@ export function buildQueue(target: TargetName): string {
 }
 
 /** The queues that are not of one target. */
-export const fixedQueues = ['watch', 'control', 'publish', 'push', 'results'] as const;
+export const fixedQueues = ['watch', 'control', 'publish', 'push', 'sign', 'results'] as const;
 
 export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> } = {
   'watch-releases': {
@@ -152,7 +161,7 @@ export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> 
     remember: 24 * hour,
   },
   build: {
-    version: 1,
+    version: 2,
     payload: payloads.build,
     queue: (job) => buildQueue(job.target),
     effect: (job) => [job.buildKey, job.attempt, job.delivery],
@@ -202,6 +211,25 @@ export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> 
     payload: payloads['push-image'],
     queue: () => 'push',
     effect: (job) => [job.request, job.attempt],
+    attempts: 4,
+    pause: 30_000,
+    remember: 24 * hour,
+  },
+  // A queue of its own: when Sigstore does not answer, packages are published all the same.
+  'sign-image': {
+    version: 1,
+    payload: payloads['sign-image'],
+    queue: () => 'sign',
+    effect: (job) => [job.request, job.attempt],
+    attempts: 4,
+    pause: 30_000,
+    remember: 24 * hour,
+  },
+  'sign-packages': {
+    version: 1,
+    payload: payloads['sign-packages'],
+    queue: () => 'sign',
+    effect: (job) => [job.generation, job.attempt],
     attempts: 4,
     pause: 30_000,
     remember: 24 * hour,

@@ -71,6 +71,8 @@ export interface Queues extends QueueView, QueueRequests {
   resume(queue?: string): Promise<void>;
   /** Queues that are paused. */
   paused(): Promise<readonly string[]>;
+  /** Names of the workers that take jobs of a queue now; of two of the same name one. Empty where Redis does not list its clients. */
+  workers(queue: string): Promise<readonly string[]>;
   /** For bull-board. */
   bullQueues(): readonly Queue[];
   close(): Promise<void>;
@@ -99,6 +101,13 @@ const states: Readonly<Record<string, JobState>> = {
   failed: 'failed',
   completed: 'completed',
 };
+
+/** A worker's connection is called `PREFIX:QUEUE:w:NAME`, the queue in base64. */
+async function workerNames(queue: Queue): Promise<readonly string[]> {
+  const clients = await queue.getWorkers();
+  const names = clients.flatMap(({ rawname = '' }) => /:w:(.+)$/.exec(rawname)?.[1] ?? []);
+  return [...new Set(names)].toSorted();
+}
 
 /** The queues as those who fill them and look at them see them. Nothing is asked of Redis before the first call. */
 export function createQueues(options: QueuesOptions): Queues {
@@ -247,6 +256,7 @@ export function createQueues(options: QueuesOptions): Queues {
       const slot = Math.floor(clock.now().getTime() / 1000);
       await enqueue('rollback', { slot, ...(to === undefined ? {} : { to }) }, { urgency: 'security' });
     },
+    workers: (name) => reach(() => workerNames(queueOf(name))),
     bullQueues: () => [...queues.values()],
     async close() {
       await Promise.all([...queues.values()].map((queue) => queue.close()));

@@ -1,4 +1,4 @@
-import { type Job, WaitingError, Worker } from 'bullmq';
+import { DelayedError, type Job, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type ErrorReport, RegrowError, reportError, toRegrowError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -18,7 +18,19 @@ export type JobHandlers = {
   readonly [T in JobType]?: (payload: JobPayload<T>, context: JobContext) => Promise<void>;
 };
 
-/** What became of one try of a job. `returned`: the worker stopped, another takes it up; `lost`: it was no longer ours. */
+/** Thrown by a handler that leaves its job to other workers: it comes back after a pause, with all its tries. */
+export class JobLeft extends Error {
+  /** Milliseconds. */
+  readonly pause: number;
+
+  constructor(pause: number) {
+    super('the job is left to another worker');
+    this.name = 'JobLeft';
+    this.pause = pause;
+  }
+}
+
+/** What became of one try of a job. `returned`: it went back in line, for this worker or another; `lost`: it was no longer ours. */
 export interface SettledJob {
   readonly type: string;
   readonly id: string;
@@ -42,6 +54,8 @@ export interface WorkerOptions {
   readonly redis: RedisAddress;
   readonly prefix?: string;
   readonly queue: string;
+  /** What `Queues.workers` knows it by; without, it is not listed there. */
+  readonly name?: string;
   readonly concurrency: number;
   readonly handlers: JobHandlers;
   readonly log: Logger;
@@ -138,6 +152,11 @@ export function createWorker(options: WorkerOptions): JobWorker {
       try {
         await work;
       } catch (thrown) {
+        if (thrown instanceof JobLeft) {
+          await job.moveToDelayed(Date.now() + thrown.pause, token);
+          settle(job, 'returned');
+          throw new DelayedError();
+        }
         const error = toRegrowError(thrown);
         if (error.code === 'aborted' && stopping && !killed) {
           // Not the job's fault: it goes back in line with all its tries.
@@ -155,6 +174,7 @@ export function createWorker(options: WorkerOptions): JobWorker {
     {
       connection: main,
       prefix: options.prefix ?? 'regrow',
+      ...(options.name === undefined ? {} : { name: options.name }),
       concurrency: options.concurrency,
       lockDuration: timings.lock ?? 30_000,
       stalledInterval: timings.stalled ?? 15_000,

@@ -1,12 +1,15 @@
+import { findEngine } from '../adapters/engine-program.ts';
 import { createSandbox } from '../adapters/sandbox.ts';
 import { createWorkspaces } from '../adapters/workspace.ts';
 import { runHostBuild } from '../build/host/engine.ts';
+import { createThrowAwayKey } from '../build/melange/throw-away-key.ts';
+import { engineFolders } from '../config/engine-folders.ts';
 import { buildQueue } from '../jobs/catalogue.ts';
 import type { Queues } from '../jobs/queues.ts';
-import type { JobHandlers } from '../jobs/worker.ts';
+import { type JobHandlers, JobLeft } from '../jobs/worker.ts';
 import type { BuildRequest, BuildResult } from '../model/build.ts';
 import type { ImageBuiltResult } from '../model/result.ts';
-import { parseTarget } from '../model/target.ts';
+import { parseTarget, type TargetName } from '../model/target.ts';
 import type { Clock } from '../ports/clock.ts';
 import { readBuildRequest } from './build-request.ts';
 import { buildEffect, finalFailure, readRequest, report, requestDigest } from './effects.ts';
@@ -15,7 +18,12 @@ import { hostEngineOf } from './host-engine.ts';
 import { buildImage, type ImageBuilderPorts, type ImageRunLimits } from './image-builder.ts';
 import { createLiveLog } from './live-log.ts';
 
+/** Milliseconds before a job that is left to other builders comes back. */
+const leftPause = 3000;
+
 export interface BuilderContext {
+  /** Of this builder, as results have it. */
+  readonly name: string;
   readonly ports: ImageBuilderPorts;
   readonly queues: Queues;
   readonly clock: Clock;
@@ -37,15 +45,17 @@ export async function startBuilder(host: RoleHost): Promise<void> {
   const ports = { objects, sandbox, workspaces: createWorkspaces({ directory: paths.workspaces, exec }) };
   const engine = hostEngineOf(host.parts, { ...ports, liveLog: createLiveLog(objects, log) });
   const { arch, limits } = engine;
+  const apko = async () => ({ program: await findEngine('apko', engineFolders()), signer: createThrowAwayKey });
   const handlers = createBuilder({
-    ports,
+    name: engine.builder,
+    ports: { ...ports, apko },
     queues,
     clock,
     limits: { arch, timeout: limits.stepTimeout, outputLimit: limits.outputLimit, processLimit: limits.processLimit },
     run: (request, names, signal) => runHostBuild(engine, request, names, signal),
   });
   for (const target of config.targets) {
-    if (parseTarget(target).arch === arch) host.work(buildQueue(target), concurrency, handlers);
+    if (parseTarget(target).arch === arch) host.work(buildQueue(target), concurrency, handlers, engine.builder);
     else log.info({ target }, 'this machine does not build for it; start a builder on one that does');
   }
 }
@@ -54,8 +64,16 @@ export async function startBuilder(host: RoleHost): Promise<void> {
 export function createBuilder(context: BuilderContext): JobHandlers {
   const { ports, queues, clock } = context;
   const now = () => clock.now().toISOString();
+
+  /** Whether builders of other names take jobs of a target. */
+  async function hasOthers(target: TargetName): Promise<boolean> {
+    return (await queues.workers(buildQueue(target))).some((name) => name !== context.name);
+  }
+
   return {
-    async build({ buildKey, attempt, request: digest }, { signal, log }) {
+    async build({ buildKey, attempt, request: digest, target: queue, not }, { signal, log }) {
+      // Another machine says more about whether a build can be repeated than the same one.
+      if (not === context.name && (await hasOthers(queue))) throw new JobLeft(leftPause);
       const request = await readBuildRequest(ports.objects, digest);
       const { package: name, version, epoch, target } = request;
       const about = { package: name, version: `${version}-r${epoch}`, target, buildKey, attempt };

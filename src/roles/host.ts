@@ -26,8 +26,13 @@ export type Ending = { readonly how: 'stop'; readonly grace: number } | { readon
 /** What a role lives in: the parts that all share, and a list of what has to be ended. */
 export interface RoleHost extends HostOptions {
   readonly parts: SharedParts;
-  /** Takes jobs of a queue from now on. The worker ends with the host, or before when `end` is called. */
-  work(queue: string, concurrency: number, handlers: JobHandlers): { end(ending: Ending): Promise<void> };
+  /** Takes jobs of a queue from now on. The worker ends with the host, or before when `end` is called. `name`: see `Queues.workers`. */
+  work(
+    queue: string,
+    concurrency: number,
+    handlers: JobHandlers,
+    name?: string,
+  ): { end(ending: Ending): Promise<void> };
   /** Ends with the host, after every worker, the last one first. */
   onEnd(end: (ending: Ending) => Promise<void> | void): void;
   end(ending: Ending): Promise<void>;
@@ -39,11 +44,12 @@ export function createRoleHost(parts: SharedParts, options: HostOptions): RoleHo
   return {
     ...options,
     parts,
-    work(queue, concurrency, handlers) {
+    work(queue, concurrency, handlers, name) {
       const worker = createWorker({
         redis: parts.redis,
         prefix: parts.config.redis.prefix,
         queue,
+        ...(name === undefined ? {} : { name }),
         concurrency,
         handlers,
         log: parts.log,

@@ -6,6 +6,7 @@ import { buildEffect, readResult } from '../effects.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
 import { packageProblem } from './problems.ts';
+import { differenceOf, secondAttempt, secondBuildKey } from './repeating.ts';
 
 /** Attempts at a build whose failures were ours, not the package's. */
 const infrastructureAttempts = 3;
@@ -44,13 +45,16 @@ export async function startBuilds(
 }
 
 /**
- * Queues a build that has none, records one that ended, tries again one that failed through no fault of its own. Says
- * whether it has ended since it was planned.
+ * Queues a build that has none, records one that ended, tries again one that failed through no fault of its own, repeats one
+ * that passed where that is wanted. Says whether it has ended since it was planned.
  */
 async function startBuild(context: ConductorContext, build: PlannedBuild): Promise<boolean> {
   const { attempt } = build;
   if (attempt === undefined) return queueAttempt(context, build, 1);
-  if (attempt.state === 'passed') return false;
+  if (attempt.state === 'passed') {
+    await repeatBuild(context, attempt);
+    return false;
+  }
   if (attempt.state === 'failed') {
     return isWorthAnother(attempt, context.clock.now()) && (await queueAttempt(context, build, attempt.attempt + 1));
   }
@@ -84,19 +88,50 @@ async function queueAttempt(context: ConductorContext, build: PlannedBuild, numb
     urgency: need.urgency,
     queuedAt: context.clock.now().toISOString(),
   };
+  return enter(context, attempt);
+}
+
+/** Writes a new attempt down, and has it done. Says whether it is done already. */
+async function enter(context: ConductorContext, attempt: BuildAttempt, not?: string): Promise<boolean> {
+  const { buildKey, attempt: number, package: name, version, target, why } = attempt;
   await context.book.tell({
     id: `build-queued/${buildKey}.${number}`,
     kind: 'build-queued',
-    package: attempt.package,
-    text: `${attempt.package} ${attempt.version} is queued for ${attempt.target}: ${need.why}`,
-    facts: { target: attempt.target, version: attempt.version, buildKey },
+    package: name,
+    text: `${name} ${version} is queued for ${target}: ${why}`,
+    facts: { target, version, buildKey },
   });
-  await context.book.put('build', `${buildKey}.${number}`, attempt, attempt.package);
-  return followAttempt(context, attempt);
+  await context.book.put('build', `${buildKey}.${number}`, attempt, name);
+  return followAttempt(context, attempt, not);
+}
+
+/**
+ * Has a build that passed made once more, from the very inputs that its packages came from, by another builder where there is
+ * one. A second build that failed through no fault of its own is tried again as a first one is.
+ */
+async function repeatBuild(context: ConductorContext, first: BuildAttempt): Promise<void> {
+  const { buildKey: repeats, result, finishedAt: _, ...same } = first;
+  if (result === undefined || differenceOf(context.settings, repeats) === undefined) return;
+  const second = secondAttempt(context, repeats);
+  if (second?.state === 'passed') return;
+  if (second?.state === 'queued') return void (await followAttempt(context, second, result.builder));
+  const now = context.clock.now();
+  if (second !== undefined && !isWorthAnother(second, now)) return;
+  const attempt: BuildAttempt = {
+    ...same,
+    buildKey: secondBuildKey(repeats),
+    repeats,
+    attempt: (second?.attempt ?? 0) + 1,
+    request: result.request,
+    state: 'queued',
+    why: 'built a second time, to compare the bytes',
+    queuedAt: now.toISOString(),
+  };
+  await enter(context, attempt, result.builder);
 }
 
 /** A queued attempt is done when its result is there; until then its job must be. Says whether it is done. */
-async function followAttempt(context: ConductorContext, attempt: BuildAttempt): Promise<boolean> {
+async function followAttempt(context: ConductorContext, attempt: BuildAttempt, not?: string): Promise<boolean> {
   const effect = buildEffect(attempt);
   const result = await readResult(context.objects, effect, 'built');
   if (result !== undefined) {
@@ -108,7 +143,16 @@ async function followAttempt(context: ConductorContext, attempt: BuildAttempt): 
     context,
     'build',
     effect,
-    (delivery) => ({ buildKey, attempt: attempt.attempt, delivery, request, package: name, version, target }),
+    (delivery) => ({
+      buildKey,
+      attempt: attempt.attempt,
+      delivery,
+      request,
+      package: name,
+      version,
+      target,
+      ...(not === undefined ? {} : { not }),
+    }),
     attempt.urgency,
   );
   return false;
@@ -129,7 +173,7 @@ async function recordBuild(
   const seconds = (result.milliseconds / 1000).toFixed(1);
   const text =
     result.outcome === 'passed'
-      ? `${name} ${version} built for ${target} in ${seconds} s`
+      ? `${name} ${version} built ${attempt.repeats === undefined ? '' : 'a second time '}for ${target} in ${seconds} s`
       : `${name} ${version} ${whatFailed(result)} for ${target}: ${result.failure?.message ?? 'no reason was given'}`;
   await context.book.tell({
     id: `build-ended/${buildKey}.${attempt.attempt}`,

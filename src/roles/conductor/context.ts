@@ -1,7 +1,9 @@
 import type { Queues } from '../../jobs/queues.ts';
 import type { Logger } from '../../log.ts';
+import type { ImageEngineChoice } from '../../model/image-definition.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { TargetName } from '../../model/target.ts';
+import type { DifferencePolicy } from '../../model/verdict.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Forge } from '../../ports/forge.ts';
 import type { Git, RecipeRepository } from '../../ports/git.ts';
@@ -16,6 +18,8 @@ export interface ConductorSettings {
   readonly recipesPath: string;
   /** Folder of the recipe repository that holds image definitions. */
   readonly imagesPath: string;
+  /** What puts images together. */
+  readonly imageEngine: ImageEngineChoice;
   /** Registries that published images are brought to; `repository` has `{name}` for the image's. */
   readonly push: readonly { readonly registry: string; readonly repository: string }[];
   readonly policy: Policy;
@@ -25,6 +29,8 @@ export interface ConductorSettings {
   readonly watch: IntervalBounds;
   /** Milliseconds that what the forge said is used again while results come in. */
   readonly forgeRest: number;
+  /** Which part of the builds is made a second time (0 to 1), and what a difference comes to; undefined: none is. */
+  readonly rebuild?: { readonly part: number; readonly difference: DifferencePolicy } | undefined;
   /** Where people reach the api, for links in proposals. */
   readonly publicUrl: string | undefined;
 }

@@ -9,6 +9,7 @@ import { readResult, requestDigest, storeRequest } from '../effects.ts';
 import type { PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
+import { differenceOf, isCompared, isRepeated, secondAttempt } from './repeating.ts';
 import type { World } from './world.ts';
 
 /** What stands with the builds of one purpose. */
@@ -53,14 +54,15 @@ export async function judge(
   findings: VerifyRequest['findings'],
 ): Promise<readonly Verdict[] | undefined> {
   const open = builds.filter((build) => !hasPassed(context, build, findings));
+  if (!open.every(({ buildKey }) => isRepeated(context, buildKey))) return undefined;
   if (open.length > 0) {
     const request: VerifyRequest = {
       kind: 'verify',
       purpose,
       generation: 0,
       packages: [...new Set(open.map((build) => build.need.resolved.name))],
-      builds: open.map(judged),
-      beside: builds.filter((build) => !open.includes(build)).map(judged),
+      builds: open.map((build) => judged(context, build)),
+      beside: builds.filter((build) => !open.includes(build)).map((build) => judged(context, build)),
       gateSet: gateSetVersion,
       findings: { before: [...findings.before], after: [...findings.after] },
     };
@@ -79,13 +81,14 @@ export async function judge(
 
 /** Whether the packages of a build, as recorded, passed the gates of today, and nothing is known since that they would look at. */
 export function hasPassed(
-  { book }: Pick<ConductorContext, 'book'>,
+  { book, settings }: Pick<ConductorContext, 'book' | 'settings'>,
   build: PlannedBuild,
   findings: VerifyRequest['findings'],
 ): boolean {
   const verdict = book.get('verdict', build.buildKey)?.value;
   if (verdict?.passed !== true || verdict.gateSet !== gateSetVersion) return false;
   if (verdict.artifacts !== stampOf(build)) return false;
+  if (!isCompared(verdict, differenceOf(settings, build.buildKey))) return false;
   return verdict.findings === undefined || verdict.findings === findingsStamp(findings, verdict.package);
 }
 
@@ -93,8 +96,10 @@ function stampOf({ attempt }: PlannedBuild): string {
   return artifactsStamp(attempt?.result?.artifacts ?? []);
 }
 
-function judged(build: PlannedBuild): VerifyRequest['builds'][number] {
+function judged(context: ConductorContext, build: PlannedBuild): VerifyRequest['builds'][number] {
   const { need, buildKey, attempt } = build;
+  const difference = differenceOf(context.settings, buildKey);
+  const second = difference === undefined ? undefined : secondAttempt(context, buildKey);
   const { name, fullVersion, packages } = need.resolved;
   return {
     buildKey,
@@ -105,6 +110,9 @@ function judged(build: PlannedBuild): VerifyRequest['builds'][number] {
     makes: packages.map((one) => ({ name: one.name, tested: (one.test?.steps.length ?? 0) > 0 })),
     ...(attempt?.request === undefined ? {} : { request: attempt.request }),
     artifacts: stampOf(build),
+    ...(difference === undefined || second === undefined
+      ? {}
+      : { rebuild: { buildKey: second.buildKey, attempt: second.attempt, difference } }),
   };
 }
 

@@ -12,6 +12,7 @@ import { publicKeysPrefix } from '../keys.ts';
 import { openForge } from '../parts.ts';
 import { openBook } from './book.ts';
 import { createConductor } from './conductor.ts';
+import { rebuildSettings } from './repeating.ts';
 import { createSuccession, type Turn } from './succession.ts';
 
 /** Jobs of these queues that the conductor takes at a time: results share one reconcile. */
@@ -89,12 +90,14 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
         targets: config.targets,
         recipesPath: config.recipes.path,
         imagesPath: config.images.path,
+        imageEngine: config.images.engine,
         push: config.images.push,
         policy: config.policy,
         mergeGreen: config.forge.mergeGreen,
         watch,
         forgeRest: config.forge.rest * 1000,
         publicUrl: config.api.publicUrl,
+        ...rebuildSettings(config.verify),
       },
       builtinPipelines: pipelines,
       hostPackages: new Set(Object.keys(createHostTools(config.build.hostTools))),

@@ -46,10 +46,10 @@ describe('the catalogue of jobs', () => {
   });
 
   test.each([
-    ['another version', { v: 2, payload: build }, 'v'],
-    ['a key that nobody knows', { v: 1, payload: { ...build, secret: 'x' } }, 'payload'],
-    ['a target that is none', { v: 1, payload: { ...build, target: 'z80-gnu' } }, 'payload.target'],
-    ['an attempt of zero', { v: 1, payload: { ...build, attempt: 0 } }, 'payload.attempt'],
+    ['another version', { v: 1, payload: build }, 'v'],
+    ['a key that nobody knows', { v: 2, payload: { ...build, secret: 'x' } }, 'payload'],
+    ['a target that is none', { v: 2, payload: { ...build, target: 'z80-gnu' } }, 'payload.target'],
+    ['an attempt of zero', { v: 2, payload: { ...build, attempt: 0 } }, 'payload.attempt'],
     ['no envelope', build, 'v'],
     ['nothing', null, ''],
   ])('%s is refused on receipt', (_what, data, field) => {
