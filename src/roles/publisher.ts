@@ -1,11 +1,10 @@
-import { openImageSigner } from '../adapters/keys/image-key.ts';
 import { readRegistryAuth } from '../adapters/oci/credentials.ts';
 import { createRegistries } from '../adapters/oci/registries.ts';
 import { RegrowError, toRegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
 import type { Artifact } from '../model/artifact.ts';
-import { imageKeyKey } from '../model/attachment.ts';
+import type { BuildFailure } from '../model/build.ts';
 import type { Generation } from '../model/publication.ts';
 import type { PublishRequest } from '../model/request.ts';
 import type { PublishedResult, Refusal } from '../model/result.ts';
@@ -15,8 +14,9 @@ import { type Candidate } from '../plan/transaction.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { Registries } from '../ports/registry.ts';
-import type { ImageSigner, RepositoryKeys } from '../ports/signer.ts';
+import type { ImageKeys, ImageSigner, RepositoryKeys } from '../ports/signer.ts';
 import type { Attest, RefusedAddition } from '../publish/additions.ts';
+import { takeOver } from '../publish/fence.ts';
 import { type PublishOptions, publishRemaining, type Remaining } from '../publish/generation.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { createRepositoryMemory } from '../publish/memory.ts';
@@ -27,7 +27,7 @@ import { finalFailure, readRequest, readResult, report, requestDigest } from './
 import type { RoleHost } from './host.ts';
 import { publishImage } from './image-publisher.ts';
 import { createImagePusher } from './image-pusher.ts';
-import { announceKeys, keyRingOf } from './keys.ts';
+import { announceImageKeys, announceKeys, imageKeyRingOf, keyRingOf } from './keys.ts';
 import { userAgent } from './parts.ts';
 import { createChildVerifier, type Verify } from './verifier.ts';
 
@@ -36,6 +36,8 @@ export interface PublisherContext {
   readonly queues: Queues;
   readonly keys: RepositoryKeys;
   readonly imageSigner: ImageSigner;
+  /** Public keys of images that are served beside the signing one, or no more. Default: neither. */
+  readonly imageKeys?: Pick<ImageKeys, 'trusted' | 'retired'>;
   readonly clock: Clock;
   readonly options: PublishOptions;
   /** Writes down where packages come from; without, nobody does. */
@@ -51,6 +53,7 @@ const leaveTime = 60_000;
 /** Starts the one publisher; makes its key when there is none. */
 export async function startPublisher(host: RoleHost): Promise<void> {
   const { config, exec, objects, queues, clock, paths } = host.parts;
+  const imageKeys = await imageKeyRingOf(config, host.secrets, clock).open();
   const { keepGenerations, keepVersions } = config.publish;
   const superseded = new AbortController();
   const keys = host.keys ?? (await keyRingOf(config, host.secrets, clock).open());
@@ -59,7 +62,8 @@ export async function startPublisher(host: RoleHost): Promise<void> {
     queues,
     keys,
     attest: attesterOf(config, objects, keys.signer),
-    imageSigner: await openImageSigner(paths.keys, host.secrets.keyPassphrase),
+    imageSigner: imageKeys.signer,
+    imageKeys,
     clock,
     options: { keepGenerations, ...(keepVersions === 0 ? {} : { keepVersions }), description: config.api.title },
     verify: host.verify ?? createChildVerifier({ exec, clock, objects: paths.objects }),
@@ -88,24 +92,40 @@ function registriesOf({ parts, secrets }: RoleHost): Registries {
 }
 
 /**
- * Judges, signs and publishes. Alone in holding the signing key. Its fencing token is one more than that of the newest
- * generation when it started: a publisher that a later one took over from is refused from then on.
+ * Judges, signs and publishes. Alone in holding the signing key. From its start on it is the one publisher: who was it before is
+ * refused, whatever it is in the middle of.
  */
 export async function createPublisher(context: PublisherContext): Promise<JobHandlers> {
   const { objects, queues, clock, attest } = context;
   const { signer } = context.keys;
   const now = () => clock.now().toISOString();
-  await announceKeys(objects, context.keys);
-  await objects.put(imageKeyKey, Buffer.from(context.imageSigner.publicKey, 'utf8'));
-  const token = ((await readCurrent(objects))?.generation.token ?? 0) + 1;
-  await resignIndexes({ objects, signer, clock }, token);
+  const { token, objects: own } = await takeOver(objects);
+  await announceKeys(own, context.keys);
+  await own.put(imageKeyKey, Buffer.from(context.imageSigner.publicKey, 'utf8'));
+  await resignIndexes({ objects: own, signer, clock }, token);
   const ports = {
-    objects,
+    objects: own,
     signer,
     clock,
     memory: createRepositoryMemory(),
     ...(attest === undefined ? {} : { attest }),
   };
+
+  /**
+   * One change of the repository at a time: a job whose lock Redis lost goes on beside the next one. What a change finds in the
+   * store is there until it is done.
+   */
+  const alone = inTurn();
+
+  /** What a result says of an error; thrown on where time heals it, or whoever took over does the job. */
+  function lastWord(thrown: unknown): BuildFailure {
+    const error = toRegrowError(thrown);
+    if (error.code === 'repository.moved' && error.retry === 'never') {
+      context.onSuperseded?.(error);
+      throw new RegrowError(error.code, error.message, { retry: 'later', cause: error });
+    }
+    return finalFailure(thrown);
+  }
 
   /** Leaves what came of a change of the repository. */
   async function settle(
@@ -114,15 +134,9 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
   ): Promise<void> {
     const common = { kind: 'published', effect, at: now() } as const;
     try {
-      await report(objects, queues, { ...common, ...(await work()) });
+      await report(objects, queues, { ...common, ...(await alone(work)) });
     } catch (thrown) {
-      const error = toRegrowError(thrown);
-      if (error.code === 'repository.moved' && error.retry === 'never') {
-        context.onSuperseded?.(error);
-        // The job is as good as before: whoever took over does it.
-        throw new RegrowError(error.code, error.message, { retry: 'later', cause: error });
-      }
-      await report(objects, queues, { ...common, failure: finalFailure(thrown) });
+      await report(objects, queues, { ...common, failure: lastWord(thrown) });
     }
   }
 
@@ -170,12 +184,23 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
       const request = await readRequest(objects, key, 'image-publish');
       const common = { kind: 'image-published', effect: `publish-image-${requestDigest(key)}`, at: now() } as const;
       try {
-        const publication = await publishImage({ objects, signer: context.imageSigner }, request, now());
+        const images = { objects: own, signer: context.imageSigner };
+        const publication = await alone(() => publishImage(images, request, now()));
         await report(objects, queues, { ...common, publication });
       } catch (thrown) {
-        await report(objects, queues, { ...common, failure: finalFailure(thrown) });
+        await report(objects, queues, { ...common, failure: lastWord(thrown) });
       }
     },
+  };
+}
+
+/** Runs work one after the other, in the order in which it came. */
+function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
   };
 }
 

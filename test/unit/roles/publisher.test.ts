@@ -83,3 +83,19 @@ test('a publisher that another took over from stores no failure, and says that i
   expect(told).toEqual(['repository.moved']);
   expect((await publish(objects, newer, [third]))?.generation?.generation).toBe(3);
 });
+
+test('a publisher is refused as soon as a later one has started, also in the middle of a publication', async () => {
+  const objects = createMemoryObjects();
+  const told: string[] = [];
+  const old = await publisher(objects, (error) => told.push(error.code));
+  const first = await addition(objects, { name: 'tool', nodes: { 'usr/share/tool': 'one' } }, 'a');
+  let newer: Awaited<ReturnType<typeof publisher>> | undefined;
+  objects.faults.beforeSwap(async () => {
+    newer = await publisher(objects);
+  });
+  await expect(publish(objects, old, [first])).rejects.toMatchObject({ code: 'repository.moved', retry: 'later' });
+  expect(told).toEqual(['repository.moved']);
+  expect(await objects.has('repository/current')).toBe(false);
+  if (newer === undefined) throw new Error('the pointer was not to be moved');
+  expect((await publish(objects, newer, [first]))?.generation).toMatchObject({ generation: 1, token: 2 });
+});
