@@ -12,6 +12,8 @@ export interface BuildLine {
   /** One sentence. */
   readonly text: string;
   readonly url?: string | undefined;
+  /** What a second build of it gave otherwise, a sentence each. Untrusted text. */
+  readonly differences?: readonly string[] | undefined;
 }
 
 /** GitHub refuses a longer body, counted in characters. */
@@ -28,6 +30,8 @@ const buildsRoom = 6_000;
 const buildsOpen = '<!-- regrow:builds -->';
 const buildsClose = '<!-- /regrow:builds -->';
 const noBuilds = 'None yet.';
+/** Most lines about second builds. */
+const differencesShown = 12;
 
 /**
  * The body as Markdown. `parseBody` gives back what went in, but for evidence and pins that had no room. `builds` is what the section
@@ -133,10 +137,21 @@ export function buildsTable(builds: readonly BuildLine[]): string {
   ]);
   const header = ['Package', 'Target', 'State', ''];
   // In characters too: addresses of logs and names can be long.
+  const differences = differencesList(sorted);
   for (let count = Math.min(rows.length, sizes[0].rows); ; count -= 1) {
-    const shown = `${table(header, rows.slice(0, count))}${more(rows.length, count)}`;
+    const shown = `${table(header, rows.slice(0, count))}${more(rows.length, count)}${differences}`;
     if (shown.length <= 2 * buildsRoom || count === 0) return shown;
   }
+}
+
+/** What second builds gave otherwise, below the table of builds. */
+function differencesList(builds: readonly BuildLine[]): string {
+  const lines = builds.flatMap(({ target, differences = [] }) =>
+    differences.map((one) => `- ${plain(target)}: ${plain(cut(one, 300))}`),
+  );
+  if (lines.length === 0) return '';
+  const shown = lines.slice(0, differencesShown).join('\n');
+  return `\n\nBuilt a second time, it is not the same:\n\n${shown}${more(lines.length, differencesShown)}`;
 }
 
 function more(all: number, shown: number): string {

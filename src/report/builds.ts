@@ -55,10 +55,11 @@ export function newestFirst(builds: readonly BuildAttempt[]): BuildAttempt[] {
   );
 }
 
-/** Of each package and target the newest attempt, newest first. */
+/** Of each package and target the newest attempt, newest first; second builds, which are only compared, left out. */
 export function latestBuilds(builds: readonly BuildAttempt[]): BuildAttempt[] {
   const latest = new Map<string, BuildAttempt>();
   for (const build of newestFirst(builds)) {
+    if (build.repeats !== undefined) continue;
     const key = `${build.package} ${build.target}`;
     if (!latest.has(key)) latest.set(key, build);
   }

@@ -1,8 +1,9 @@
 import type { Evidence } from '../model/decision.ts';
+import { differenceText } from '../model/difference.ts';
 import type { Blocker, Explanation, Vulnerability } from '../model/explanation.ts';
 import type { Finding } from '../model/finding.ts';
 import { parseTarget } from '../model/target.ts';
-import { newestFirst, summariseBuild } from './builds.ts';
+import { latestBuilds, newestFirst, summariseBuild } from './builds.ts';
 import { type FactPorts, gatherFacts, type PackageFacts, type PublishedOrigin } from './facts.ts';
 import { explainImage } from './images.ts';
 import { actionsFor, type NextStep, nextStep, stateOf } from './sentences.ts';
@@ -37,6 +38,21 @@ function provenanceOf({ target, version, attested }: PublishedOrigin): Evidence[
   return [{ fact: `what it was built from is signed: ${attested.join(', ')}`, source: path }];
 }
 
+/** What came of building it a second time: of the newest build for each target that was. */
+function repeatedOf(facts: PackageFacts): Evidence[] {
+  return latestBuilds(facts.builds.filter((build) => build.package === facts.package)).flatMap((build) => {
+    const verdict = facts.verdicts.get(build.buildKey);
+    const gate = verdict?.gates.find((one) => one.gate === 'reproducible');
+    if (verdict?.rebuild === undefined || gate === undefined) return [];
+    const said = [gate.because, ...(gate.differences ?? []).map(differenceText)];
+    return facts.map((fact) => ({
+      fact: `${build.version} for ${build.target}: ${fact}`,
+      source: 'verify',
+      at: verdict.at,
+    }));
+  });
+}
+
 function evidenceOf(facts: PackageFacts): Evidence[] {
   const evidence: Evidence[] = [];
   const git = gitVersion(facts.decision?.value);
@@ -45,6 +61,7 @@ function evidenceOf(facts: PackageFacts): Evidence[] {
     evidence.push({ fact: `${one.target} has ${one.version}: ${one.packages.join(', ')}`, source: 'repository' });
     evidence.push(...provenanceOf(one));
   }
+  evidence.push(...repeatedOf(facts));
   if (facts.decision !== undefined) {
     evidence.push(...facts.decision.value.evidence);
     const { action, because } = facts.decision.value;

@@ -117,7 +117,9 @@ function findBuildBlocker(facts: PackageFacts, builds: readonly BuildAttempt[], 
   }
   const unverified = latest.find((build) => build.state === 'passed' && verdictOf(build) === undefined);
   if (unverified !== undefined) {
-    return blocker('verifying', `the build of ${ofBuild(unverified, facts.package)} passed and is being verified`, {
+    const isRepeated = builds.some((build) => build.repeats === unverified.buildKey && build.state === 'queued');
+    const how = isRepeated ? 'is built a second time, to compare the bytes' : 'is being verified';
+    return blocker('verifying', `the build of ${ofBuild(unverified, facts.package)} passed and ${how}`, {
       ...details,
       buildKey: unverified.buildKey,
       ...(unverified.finishedAt === undefined ? {} : { since: unverified.finishedAt }),

@@ -3,6 +3,7 @@ import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import type { RegrowError } from '../../errors.ts';
 import { compareApkVersions } from '../../model/apk-version.ts';
 import { isPersonsHold } from '../../model/decision.ts';
+import { differenceText } from '../../model/difference.ts';
 import type { Purpose, Wait } from '../../model/plan.ts';
 import type { Proposal } from '../../model/proposal.ts';
 import type { PlannedBuild } from '../../plan/build-plan.ts';
@@ -171,9 +172,10 @@ function reportOf(context: ConductorContext, build: PlannedBuild): BuildReport {
   const { attempt, need } = build;
   const state = attempt?.state ?? 'queued';
   const failure = attempt?.result?.failure;
+  const repeated = repeatedIn(context, build);
   const text = {
     queued: `queued${attempt !== undefined && attempt.attempt > 1 ? `, attempt ${attempt.attempt}` : ''}`,
-    passed: `${attempt?.result?.artifacts.length ?? 0} packages, ${testsText(attempt?.result?.tests ?? [])}`,
+    passed: `${attempt?.result?.artifacts.length ?? 0} packages, ${testsText(attempt?.result?.tests ?? [])}${repeated.text}`,
     failed: failure?.message ?? 'failed',
   }[state];
   return {
@@ -183,7 +185,21 @@ function reportOf(context: ConductorContext, build: PlannedBuild): BuildReport {
     text,
     url: state === 'queued' ? undefined : logUrl(context, build),
     failure,
+    differences: repeated.differences,
   };
+}
+
+/** What came of building it a second time, where it was. */
+function repeatedIn(
+  { book }: ConductorContext,
+  { buildKey }: PlannedBuild,
+): { readonly text: string; readonly differences?: readonly string[] } {
+  const verdict = book.get('verdict', buildKey)?.value;
+  const gate = verdict?.gates.find((one) => one.gate === 'reproducible');
+  if (verdict?.rebuild === undefined || gate === undefined) return { text: '' };
+  if (gate.outcome === 'passed') return { text: ', reproducible' };
+  const differences = gate.differences?.map(differenceText) ?? [gate.because];
+  return { text: ', not reproducible', differences };
 }
 
 function reportOfWait({ package: name, target, because, reason }: Wait): BuildReport {

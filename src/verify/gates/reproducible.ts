@@ -16,7 +16,10 @@ interface Comparison {
 
 function compare({ packages }: GateSubject, { result, files }: SecondBuild): Comparison {
   if (result.outcome === 'failed') {
-    return { problems: [`the second build failed: ${result.failure?.message ?? 'it left no reason'}`], differences: [] };
+    return {
+      problems: [`the second build failed: ${result.failure?.message ?? 'it left no reason'}`],
+      differences: [],
+    };
   }
   const problems: string[] = [];
   const differences: Difference[] = [];
