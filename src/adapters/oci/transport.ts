@@ -101,7 +101,8 @@ export function createTransport(registry: URL, options: TransportOptions): Trans
     const pass = passes.get(key);
     const known = own && pass !== undefined && pass.until > Date.now() ? pass.header : undefined;
     const first = await send(question, known);
-    if (first.status !== 401 || !own) return checked(first);
+    // Who it was redirected to is not asked for a token: what it says would lead the password of the registry elsewhere.
+    if (first.status !== 401 || !own || new URL(first.url).origin !== registry.origin) return checked(first);
     passes.delete(key);
     const challenge = parseChallenge(first.headers['www-authenticate'] ?? '');
     const next = challenge === undefined ? undefined : await login(challenge, question);

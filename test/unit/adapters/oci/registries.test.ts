@@ -187,6 +187,26 @@ describe('logging in', () => {
     expect(fake.asked.some(({ authorization }) => authorization?.startsWith('Bearer ') === true)).toBe(true);
   });
 
+  test('who is redirected to is given no password, whatever challenge he answers with', async () => {
+    const fake = await start(login);
+    const other = await start();
+    other.faults.push(({ path }, response) => {
+      const realm = `${other.address}/token`;
+      if (path.startsWith('/token')) response.end(JSON.stringify({ token: 'mine' }));
+      else response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}", Basic realm="x"` }).end();
+      return true;
+    });
+    fake.faults.push(({ method, path }, response) => {
+      if (method !== 'HEAD') return false;
+      response.writeHead(307, { location: other.address + path }).end();
+      return true;
+    });
+    const options = { credentials: () => login, addresses: [fake.address, other.address] };
+    const repository = open(fake, options).repository(fake.address, 'x');
+    await expect(repository.pushBlob(blob('a'))).rejects.toMatchObject({ code: 'registry.unauthorized' });
+    expect(other.asked.map(({ method, authorization }) => [method, authorization])).toEqual([['HEAD', undefined]]);
+  });
+
   test('what a registry leads to in a private network is refused', async () => {
     const fake = await start();
     fake.uploadsAt = 'http://127.0.0.2:9';
