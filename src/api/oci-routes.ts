@@ -44,7 +44,6 @@ function tagsOf(catalogue: ImageCatalogue, name: string): string[] {
 }
 
 function mediaTypeOf(bytes: Uint8Array): string | undefined {
-  if (bytes.length > manifestLimit) return undefined;
   try {
     const parsed = mediaTypeSchema.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8')));
     return parsed.success ? parsed.data.mediaType : undefined;
@@ -66,6 +65,12 @@ export function addOciRoutes(app: FastifyInstance, objects: Objects, repository:
     return attached === undefined ? undefined : `sha256:${attached[about.kind]}`;
   }
 
+  /** A blob that is no larger than a manifest: anybody may ask for any digest, of layers and packages too. */
+  async function getManifest(hex: string): Promise<{ readonly bytes: Uint8Array } | undefined> {
+    const size = (await objects.stream(blobKey(hex)))?.size ?? 0;
+    return size > manifestLimit ? undefined : objects.get(blobKey(hex));
+  }
+
   async function sendManifest(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -74,7 +79,7 @@ export function addOciRoutes(app: FastifyInstance, objects: Objects, repository:
   ): Promise<FastifyReply> {
     const digest = await taggedDigest(name, reference);
     const hex = digestPattern.exec(digest ?? reference)?.[1];
-    const object = hex === undefined ? undefined : await objects.get(blobKey(hex));
+    const object = hex === undefined ? undefined : await getManifest(hex);
     const type = object === undefined ? undefined : mediaTypeOf(object.bytes);
     if (hex === undefined || object === undefined || type === undefined) {
       return refuse(reply, 404, 'MANIFEST_UNKNOWN', `${name} has no manifest ${reference}`);

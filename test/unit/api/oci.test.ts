@@ -78,11 +78,12 @@ async function hasSkopeo(): Promise<boolean> {
 }
 
 let api: TestApi;
+let world: World;
 let image: Image;
 let notApk: string;
 
 beforeAll(async () => {
-  const world = createWorld();
+  world = createWorld();
   image = await publishImage(world);
   notApk = await putBlob(world, Buffer.from('not JSON'));
   api = await startTestApi(world);
@@ -145,6 +146,12 @@ describe('what is not there', () => {
 
   test('a blob that is no manifest is not served as one', async () => {
     expect((await fetch(`${api.base}/v2/tools/hello/manifests/sha256:${notApk}`)).status).toBe(404);
+  });
+
+  test('a large blob is not read to see whether it is a manifest: anybody may ask for it', async () => {
+    const large = await putBlob(world, Buffer.alloc(5 * 1024 * 1024, ' '));
+    expect((await fetch(`${api.base}/v2/tools/hello/manifests/sha256:${large}`)).status).toBe(404);
+    expect(world.objects.calls.filter((call) => call === `get blobs/sha256/${large.slice(0, 2)}/${large}`)).toEqual([]);
   });
 
   test('pushing is refused', async () => {
