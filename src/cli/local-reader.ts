@@ -75,14 +75,9 @@ export function createLocalReader(options: LocalReaderOptions): Reader {
     },
     events: (filter) => readHistory(ledger, filter),
     async log(buildKey, offset) {
-      let attempt = await ledger.get('build', `${buildKey}.1`);
-      if (attempt === undefined) throw new RegrowError('request.not-found', `there is no build ${buildKey}`);
-      for (let number = 2; ; number += 1) {
-        const later = await ledger.get('build', `${buildKey}.${number}`);
-        if (later === undefined) break;
-        attempt = later;
-      }
-      const object = await objects.stream(attempt.value.result?.log ?? stagingKey(buildKey, 'log'));
+      if ((await ledger.get('build', `${buildKey}.1`)) === undefined)
+        throw new RegrowError('request.not-found', `there is no build ${buildKey}`);
+      const object = await objects.stream(stagingKey(buildKey, 'log'));
       if (object === undefined) return undefined;
       return { bytes: (await collect(object.body)).subarray(offset), ended: true };
     },

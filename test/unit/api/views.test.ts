@@ -122,6 +122,16 @@ describe('JSON', () => {
     expect((await get(`/v1/builds/${'0'.repeat(64)}`)).status).toBe(404);
   });
 
+  test('a builder cannot have another object served as its log', async () => {
+    const attempt = await fill();
+    const { result } = attempt;
+    if (result === undefined) throw new Error('the build has no result');
+    await world.objects.put('cursors/private', Buffer.from('not for everybody'));
+    await putBuild(world, { ...attempt, result: { ...result, log: 'cursors/private' } });
+    const log = await fetch(`${api.base}/v1/builds/${attempt.buildKey}/log`);
+    expect(await log.text()).toMatch(/^line one/);
+  });
+
   test('what is wrong is said in one shape', async () => {
     expect(await get('/nowhere')).toEqual({
       status: 404,
