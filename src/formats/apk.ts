@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { RegrowError, toRegrowError } from '../errors.ts';
 import type { PackageInfo } from '../model/artifact.ts';
+import { sha256 } from '../model/canonical.ts';
 import type { Signer } from '../ports/signer.ts';
 import type { UnpackEntry } from '../ports/workspace.ts';
 import { controlChecksum, fileChecksumKey } from './apk-assembly.ts';
@@ -18,6 +19,8 @@ import { readTar, type TarContents, type TarReadEntry } from './tar-reader.ts';
 /** A file of a package; `path` is relative to the root it is installed in. */
 export interface ApkEntry extends UnpackEntry {
   readonly content: Uint8Array;
+  /** Names of its extended attributes, `security.capability`; absent where it has none. */
+  readonly xattrs?: readonly string[];
 }
 
 export interface Apk {
@@ -31,6 +34,8 @@ export interface Apk {
   readonly data: Uint8Array;
   /** `Q1` + base64(sha1(control)). */
   readonly checksum: string;
+  /** sha256 of the whole file, signature included, as lower-case hex. */
+  digest(): string;
   /** Unpacks the data member; every file's and symlink's recorded sha1 is checked. Errors: package.malformed. */
   entries(): readonly ApkEntry[];
 }
@@ -51,10 +56,19 @@ function within<T>(member: string, info: PackageInfo | undefined, read: () => T)
   }
 }
 
+/** Bytes that signatures or the control files may unpack to: a recipe and its scripts, read by everyone who only looks at a package. */
+const controlLimit = 32 * 1024 * 1024;
+/** The PAX records that apk makes extended attributes of. */
+const xattrPrefix = 'SCHILY.xattr.';
+
 function readMember(member: string, bytes: Uint8Array, offset: number): GzipMember & { readonly tar: TarContents } {
   return within(member, undefined, () => {
-    const unpacked = readGzipMember(bytes, offset);
-    return { ...unpacked, tar: readTar(unpacked.content) };
+    const unpacked = readGzipMember(bytes, offset, controlLimit);
+    const tar = readTar(unpacked.content);
+    const paths = tar.entries.map(({ path }) => path);
+    const twice = paths.find((path, i) => paths.indexOf(path) !== i);
+    if (twice !== undefined) throw malformed(`it has ${twice} twice`);
+    return { ...unpacked, tar };
   });
 }
 
@@ -75,8 +89,18 @@ function checkEntry(entry: TarReadEntry, info: PackageInfo): ApkEntry {
       throw malformed(`its file ${entry.path} is not what its recorded sha1 says`, info);
     }
   }
-  const { path, type, mode, link, content } = entry;
-  return { path, type, mode, content, ...(link === undefined ? {} : { link }) };
+  const { path, type, mode, link, content, pax } = entry;
+  const xattrs = Object.keys(pax).flatMap((key) =>
+    key.startsWith(xattrPrefix) ? [key.slice(xattrPrefix.length)] : [],
+  );
+  return {
+    path,
+    type,
+    mode,
+    content,
+    ...(link === undefined ? {} : { link }),
+    ...(xattrs.length === 0 ? {} : { xattrs }),
+  };
 }
 
 function readData(data: Uint8Array, info: PackageInfo): readonly ApkEntry[] {
@@ -125,6 +149,7 @@ export function readApk(bytes: Uint8Array): Apk {
     control: control.compressed,
     data,
     checksum: controlChecksum(control.compressed),
+    digest: () => sha256(bytes),
     entries(): readonly ApkEntry[] {
       unpacked ??= readData(data, info);
       return unpacked;

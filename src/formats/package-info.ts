@@ -54,19 +54,27 @@ export function writePackageInfo(info: PackageInfo): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Reads `.PKGINFO`; keys that regrow does not know are left out. Errors: package.malformed, naming the key. */
+/**
+ * Reads `.PKGINFO`: lines with ` = ` in them, as apk-tools reads it; keys that regrow does not know are left out. Errors:
+ * package.malformed, naming the key; also for one that is there twice and can have one value only.
+ */
 export function parsePackageInfo(text: string): PackageInfo {
   const values = new Map<string, string[]>();
   for (const line of text.split('\n')) {
     if (line.startsWith('#')) continue;
-    const equals = line.indexOf('=');
-    if (equals < 0) continue;
-    const key = line.slice(0, equals).trim();
-    values.set(key, [...(values.get(key) ?? []), line.slice(equals + 1).trim()]);
+    const [key = '', ...rest] = line.split(' = ');
+    if (rest.length === 0) continue;
+    const known = values.get(key);
+    if (known === undefined) values.set(key, [rest.join(' = ').trim()]);
+    else known.push(rest.join(' = ').trim());
   }
-  const one = (key: string): string | undefined => values.get(key)?.at(-1);
-  const name = one('pkgname');
+  const name = values.get('pkgname')?.[0];
   const about = name === undefined ? {} : { name };
+  const one = (key: string): string | undefined => {
+    const [value, ...more] = values.get(key) ?? [];
+    if (more.length > 0) throw malformed(about, key, 'is there more than once');
+    return value;
+  };
   const needed = (key: string): string => {
     const value = one(key);
     if (value === undefined || value === '') throw malformed(about, key, 'is missing');

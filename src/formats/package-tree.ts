@@ -75,6 +75,15 @@ function checkPath(name: string, path: string): void {
   }
 }
 
+/** No directory of the disk has a link or a file on the way: what is below one is put where the link leads. */
+function checkParents(name: string, path: string, types: ReadonlyMap<string, CheckedEntry['type']>): void {
+  for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
+    const type = types.get(path.slice(0, slash)) ?? 'directory';
+    if (type === 'directory') continue;
+    throw unsafe(name, path, `is below ${path.slice(0, slash)}, a ${type}`, 'install it below a directory');
+  }
+}
+
 /**
  * Refuses what may not go into a package: paths and links that leave it, devices and sockets, setuid and setgid files, and
  * a package name that would be read as a path. Errors: build.output-unsafe, naming package and file.
@@ -87,9 +96,15 @@ export function checkTree(name: string, entries: readonly CheckedEntry[]): void 
       remedy: 'use letters, digits, and . _ + - after the first character',
     });
   }
-  const paths = new Set(entries.map((entry) => entry.path));
+  const types = new Map<string, CheckedEntry['type']>();
+  for (const { path, type } of entries) {
+    if (types.has(path)) throw unsafe(name, path, 'is there twice', 'install one of them');
+    types.set(path, type);
+  }
+  const seen = new Set<string>();
   for (const entry of entries) {
     checkPath(name, entry.path);
+    checkParents(name, entry.path, types);
     if (entry.type === 'other') {
       throw unsafe(name, entry.path, 'is a device, pipe or socket', 'packages hold files, directories and links');
     }
@@ -104,8 +119,10 @@ export function checkTree(name: string, entries: readonly CheckedEntry[]): void 
     if (entry.type === 'symlink' && leavesRoot(entry.path, entry.link ?? '')) {
       throw unsafe(name, entry.path, `links to ${entry.link}, above the root`, 'link within the package');
     }
-    if (entry.type === 'hardlink' && !paths.has(entry.link ?? '')) {
-      throw unsafe(name, entry.path, `is a hard link to ${entry.link}, which is not in the package`, 'copy the file');
+    if (entry.type === 'file') seen.add(entry.path);
+    if (entry.type === 'hardlink' && !seen.has(entry.link ?? '')) {
+      const what = `is a hard link to ${entry.link}, which is no file of the package that comes before it`;
+      throw unsafe(name, entry.path, what, 'copy the file');
     }
   }
 }

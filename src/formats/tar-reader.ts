@@ -50,9 +50,9 @@ function parsePax(body: Buffer): Record<string, string> {
   let at = 0;
   while (at < body.length) {
     const space = body.indexOf(0x20, at);
-    const length = Number(body.toString('latin1', at, Math.max(space, at)));
-    const end = at + length;
-    if (space < 0 || !Number.isInteger(length) || end > body.length || end <= space + 1 || body[end - 1] !== 0x0a) {
+    const digits = body.toString('latin1', at, Math.min(Math.max(space, at), at + 16));
+    const end = at + Number(digits);
+    if (space < 0 || !/^\d{1,15}$/.test(digits) || end > body.length || end <= space + 1 || body[end - 1] !== 0x0a) {
       throw malformed('a PAX record has a wrong length');
     }
     const record = body.toString('utf8', space + 1, end - 1);
@@ -66,7 +66,6 @@ function parsePax(body: Buffer): Record<string, string> {
 
 function entryType(flag: string): TarEntry['type'] | undefined {
   switch (flag) {
-    case '\0':
     case '0':
     case '7':
       return 'file';
@@ -79,6 +78,20 @@ function entryType(flag: string): TarEntry['type'] | undefined {
     default:
       return undefined;
   }
+}
+
+/** A name as every reader takes it: one that ends at a NUL, is empty or has bytes that are no UTF-8 is another for others. */
+function checkedName(name: string): string {
+  if (name !== '' && !/[\0\ufffd]/.test(name)) return name;
+  throw malformed(`the name ${JSON.stringify(name)} is not read alike by all`);
+}
+
+/** The records of a PAX header. Errors: package.malformed, for what apk would not read as it is said here. */
+function readPax(body: Buffer, before: Readonly<Record<string, string>>): Record<string, string> {
+  if (Object.keys(before).length > 0) throw malformed('an entry has two headers with its name');
+  const records = parsePax(body);
+  for (const key of ['path', 'linkpath']) if (records[key] !== undefined) checkedName(records[key]);
+  return records;
 }
 
 function trimPath(path: string): string {
@@ -96,13 +109,15 @@ export interface TarReadOptions {
 
 /**
  * Reads a tar archive: ustar, PAX, and GNU's long names. Contents are views of `archive`, not copies. Devices and fifos are
- * refused: no package may have them; layers of images that others make have devices. Errors: package.malformed.
+ * refused, as no package may have them; layers of images that others make have devices. And so is whatever apk-tools (`src/tar.c`) and Go's archive/tar read
+ * otherwise than it is read here, since a package would have other files on a machine than those that were looked at: links
+ * and directories with a size, a size in a PAX header, a prefix without the ustar magic, global headers, GNU's long links.
+ * Errors: package.malformed.
  */
 export function readTar(archive: Uint8Array, { devices }: TarReadOptions = {}): TarContents {
   const bytes = Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength);
   const entries: TarReadEntry[] = [];
-  let globals: Record<string, string> = {};
-  let locals: Record<string, string> = {};
+  let pax: Record<string, string> = {};
   let at = 0;
   let endBlocks = 0;
   while (at < bytes.length) {
@@ -116,37 +131,46 @@ export function readTar(archive: Uint8Array, { devices }: TarReadOptions = {}): 
     if (endBlocks > 0) throw malformed('there are bytes after its end');
     checkSum(block);
     const flag = block.toString('latin1', 156, 157);
-    const size = locals['size'] === undefined ? number(block, 124, 12) : Number(locals['size']);
     const type = entryType(flag);
-    const stored = type === undefined || type === 'file' ? size : 0;
-    const next = at + Math.ceil(stored / tarBlock) * tarBlock;
-    if (!Number.isSafeInteger(stored) || stored < 0 || next > bytes.length) throw malformed('an entry is cut off');
-    const body = bytes.subarray(at, at + stored);
+    const size = number(block, 124, 12);
+    if (pax['size'] !== undefined && pax['size'] !== String(size)) throw malformed('an entry has two sizes');
+    if (type !== undefined && type !== 'file' && size !== 0) throw malformed(`a ${type} has a size`);
+    const next = at + Math.ceil(size / tarBlock) * tarBlock;
+    if (!Number.isSafeInteger(size) || next > bytes.length) throw malformed('an entry is cut off');
+    const body = bytes.subarray(at, at + size);
     at = next;
-    if (flag === 'x') locals = { ...locals, ...parsePax(body) };
-    else if (flag === 'g') globals = { ...globals, ...parsePax(body) };
-    else if (flag === 'L') locals['path'] = text(body, 0, body.length);
-    else if (flag === 'K') locals['linkpath'] = text(body, 0, body.length);
-    else if (flag === '3' && devices === 'skip') locals = {};
+    if (flag === 'x') pax = readPax(body, pax);
+    else if (flag === 'L') pax = { ...readPax(Buffer.alloc(0), pax), path: checkedName(text(body, 0, body.length)) };
+    else if (flag === '3' && devices === 'skip') pax = {};
     else {
       if (type === undefined) throw malformed(`an entry has type ${JSON.stringify(flag)}`);
-      const pax = { ...globals, ...locals };
-      const ustar = text(block, 257, 6).startsWith('ustar');
-      const prefix = ustar && block[263] === 0x30 ? text(block, 345, 155) : '';
-      const name = text(block, 0, 100);
-      const link = pax['linkpath'] ?? text(block, 157, 100);
-      entries.push({
-        path: trimPath(pax['path'] ?? (prefix === '' ? name : `${prefix}/${name}`)),
-        type,
-        mode: number(block, 100, 8) & 0o7777,
-        ...(type === 'symlink' || type === 'hardlink' ? { link: type === 'hardlink' ? trimPath(link) : link } : {}),
-        content: body,
-        pax,
-        owner: { uid: number(block, 108, 8), gid: number(block, 116, 8) },
-        mtime: number(block, 136, 12),
-      });
-      locals = {};
+      entries.push(readEntry(block, { type, body, pax }));
+      pax = {};
     }
   }
+  if (Object.keys(pax).length > 0) throw malformed('it ends after a header without its entry');
   return { entries, endBlocks };
+}
+
+function readEntry(
+  block: Buffer,
+  { type, body, pax }: { readonly type: TarEntry['type']; readonly body: Buffer; readonly pax: Record<string, string> },
+): TarReadEntry {
+  const posix = block.toString('latin1', 257, 265) === 'ustar\x0000';
+  if (!posix && block[345] !== 0) throw malformed('an entry has a prefix and is no ustar entry');
+  const prefix = text(block, 345, 155);
+  const name = text(block, 0, 100);
+  const path = checkedName(pax['path'] ?? (prefix === '' ? name : `${prefix}/${name}`));
+  const isLink = type === 'symlink' || type === 'hardlink';
+  const link = isLink ? checkedName(pax['linkpath'] ?? text(block, 157, 100)) : '';
+  return {
+    path: trimPath(path),
+    type,
+    mode: number(block, 100, 8) & 0o7777,
+    ...(isLink ? { link: type === 'hardlink' ? trimPath(link) : link } : {}),
+    content: body,
+    pax,
+    owner: { uid: number(block, 108, 8), gid: number(block, 116, 8) },
+    mtime: number(block, 136, 12),
+  };
 }

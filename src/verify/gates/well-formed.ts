@@ -35,8 +35,13 @@ function dataProblems(file: string, apk: NonNullable<ReadPackage['apk']>): strin
     const sbom = `var/lib/db/sbom/${apk.info.name}-${apk.info.version}.spdx.json`;
     const entries = apk.entries();
     checkTree(apk.info.name, entries);
+    const problems = entries.flatMap(({ path, xattrs = [] }) =>
+      xattrs
+        .filter((xattr) => !xattr.startsWith('user.'))
+        .map((xattr) => `${file}: ${path} has ${xattr}: rights beyond its mode are not allowed`),
+    );
     const hasSbom = entries.some((entry) => entry.path === sbom);
-    return hasSbom ? [] : [`${file} has no SBOM at /${sbom}`];
+    return hasSbom ? problems : [...problems, `${file} has no SBOM at /${sbom}`];
   } catch (error) {
     return [`${file}: ${reportError(error).message}`];
   }

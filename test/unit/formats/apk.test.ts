@@ -219,6 +219,44 @@ describe('reading a package', () => {
     expect(() => apk.entries()).toThrow(malformed);
   });
 
+  /** A package whose control files are made by hand. */
+  async function withControl(change: (info: string) => readonly { path: string; text: string }[]): Promise<Buffer> {
+    const { control, data } = await assembleApk(parts);
+    const [info] = readTar(readGzipMember(control).content).entries;
+    const files = change(Buffer.from(info?.content ?? []).toString()).map(({ path, text }) => ({
+      path,
+      type: 'file' as const,
+      mode: 0o644,
+      content: Buffer.from(text),
+    }));
+    return Buffer.concat([gzipMember(writeTar(files, { mtime: 0, end: false })), data]);
+  }
+
+  it('reads of .PKGINFO what apk reads of it', async () => {
+    const padded = await withControl((info) => [
+      { path: '.PKGINFO', text: `pkgname=other\n pkgname = other\n${info}` },
+    ]);
+    expect(readApk(padded).info.name).toBe('hello');
+    const twice = await withControl((info) => [{ path: '.PKGINFO', text: `${info}pkgname = other\n` }]);
+    expect(() => readApk(twice)).toThrow(
+      expect.objectContaining({ where: expect.objectContaining({ field: 'pkgname' }) }),
+    );
+    const two = await withControl((info) => [
+      { path: '.PKGINFO', text: info },
+      { path: '.PKGINFO', text: info.replace('hello', 'other') },
+    ]);
+    expect(() => readApk(two)).toThrow(malformed);
+  });
+
+  it('does not unpack a bomb to look at a package', async () => {
+    const bomb = await withControl((info) => [
+      { path: '.PKGINFO', text: info },
+      { path: '.melange.yaml', text: ' '.repeat(40 * 1024 * 1024) },
+    ]);
+    expect(bomb.length).toBeLessThan(100_000);
+    expect(() => readApk(bomb)).toThrow(malformed);
+  });
+
   it('refuses a control tar with end blocks, as apk does', async () => {
     const { control, data } = await assembleApk(parts);
     const closed = gzipMember(Buffer.concat([readGzipMember(control).content, Buffer.alloc(1024)]));

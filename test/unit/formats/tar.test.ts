@@ -129,6 +129,54 @@ describe('the tar reader', () => {
     expect(() => readTar(bytes)).toThrow(expect.objectContaining({ code: 'package.malformed' }));
   });
 
+  /** The first header of an archive with some of its bytes others, and the checksum that it then has. */
+  function changed(archive: Buffer, at: number, value: string): Buffer {
+    const bytes = Buffer.from(archive);
+    bytes.write(value, at, 'latin1');
+    bytes.fill(' ', 148, 156);
+    const sum = bytes.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+    bytes.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    return bytes;
+  }
+  const writeOne = (entry: TarEntry) => writeTar([entry], { mtime: 0, end: true });
+  const directory = writeOne({ path: 'usr', type: 'directory', mode: 0o755 });
+  const record = (text: string) => {
+    const header = changed(writeOne({ path: 'x', type: 'file', mode: 0, content: Buffer.from(text) }), 156, 'x');
+    return Buffer.concat([header.subarray(0, 1024), directory]);
+  };
+  const gnu = (options: string) =>
+    execFileSync('bash', ['-c', `cd "$(mktemp -d)" && ln -s ${'t'.repeat(120)} link && tar ${options} -cf - link`]);
+
+  it('reads the headers that the next ones change', () => {
+    expect(readTar(record('12 path=usr\n')).entries).toMatchObject([{ path: 'usr', type: 'directory' }]);
+    expect(readTar(gnu('--format=posix')).entries).toMatchObject([{ path: 'link', link: 't'.repeat(120) }]);
+  });
+
+  it.each<[string, () => Buffer]>([
+    [
+      'a directory with a size: apk skips that much, and sees other entries',
+      () => changed(directory, 124, '00000001000'),
+    ],
+    ['a size in a PAX header, which apk does not read', () => record('12 size=512\n')],
+    ['a PAX record with a length that is no plain number', () => record('1e1 pth=x\n')],
+    [
+      'a prefix where the magic is not that of ustar: apk reads it all the same',
+      () => changed(changed(directory, 345, 'etc'), 257, 'ustar  \0'),
+    ],
+    ['a global header, which apk and Go leave out', () => changed(record('12 path=etc\n'), 156, 'g')],
+    ["GNU's long link, which apk leaves out", () => gnu('--format=gnu')],
+    ['a name with a NUL, which apk cuts there', () => record('14 path=a\0etc\n')],
+    ['a name that is empty', () => record('8 path=\n')],
+    [
+      'two headers for one entry, of which apk takes the second',
+      () => Buffer.concat([record('12 path=etc\n').subarray(0, 1024), record('12 path=usr\n')]),
+    ],
+    ['a header without its entry', () => record('12 path=etc\n').subarray(0, 1024)],
+    ['the old type of files', () => changed(writeOne({ path: 'a', type: 'file', mode: 0 }), 156, '\0')],
+  ])('refuses %s', (_, make) => {
+    expect(outcomeOf(make())).toBe('package.malformed');
+  });
+
   it('never throws anything but package.malformed', () => {
     fc.assert(
       fc.property(

@@ -147,6 +147,17 @@ describe('well-formed', () => {
       /bin\/sh has mode 4755/,
     ],
     ['a name at the top that apk drops', { path: '.hidden', type: 'directory', mode: 0o755 }, /starts with a dot/],
+    [
+      'a file with capabilities',
+      {
+        path: 'bin/ping',
+        type: 'file',
+        mode: 0o755,
+        content: Buffer.from('#!'),
+        pax: { 'SCHILY.xattr.security.capability': 'x', 'SCHILY.xattr.user.note': 'y' },
+      },
+      /bin\/ping has security\.capability: rights beyond its mode are not allowed$/,
+    ],
     ['a link above the root', { path: 'up', type: 'symlink', mode: 0o777, link: '../x' }, /above the root/],
   ])('fails for %s, whoever packaged it', async (_, entry, because) => {
     const { info } = tool.artifact;
@@ -158,6 +169,38 @@ describe('well-formed', () => {
       entries: [entry, { path: bom, type: 'file', mode: 0o644, content: Buffer.from('{}') }],
       sourceDateEpoch: 0,
     });
+    const artifact = { ...tool.artifact, ...made, digest: sha256(made.bytes), bytes: made.bytes.length };
+    expect(outcome(inputOf([{ artifact, bytes: made.bytes }]), 'well-formed')).toMatch(because);
+  });
+
+  it.each<[string, readonly TarEntry[], RegExp]>([
+    [
+      'a file below a link: a machine would put it where the link leads',
+      [
+        { path: 'lib', type: 'symlink', mode: 0o777, link: 'etc' },
+        { path: 'lib/passwd', type: 'file', mode: 0o644 },
+      ],
+      /lib\/passwd is below lib, a symlink/,
+    ],
+    [
+      'one path twice',
+      [
+        { path: 'a', type: 'file', mode: 0o644 },
+        { path: 'a', type: 'directory', mode: 0o755 },
+      ],
+      /a is there twice/,
+    ],
+    [
+      'a hard link to a link',
+      [
+        { path: 'a', type: 'symlink', mode: 0o777, link: 'etc/shadow' },
+        { path: 'b', type: 'hardlink', mode: 0o644, link: 'a' },
+      ],
+      /b is a hard link to a, which is no file/,
+    ],
+  ])('fails for %s', async (_, entries, because) => {
+    const { info } = tool.artifact;
+    const made = await assembleApk({ info, configuration: '', scriptlets: {}, entries, sourceDateEpoch: 0 });
     const artifact = { ...tool.artifact, ...made, digest: sha256(made.bytes), bytes: made.bytes.length };
     expect(outcome(inputOf([{ artifact, bytes: made.bytes }]), 'well-formed')).toMatch(because);
   });
