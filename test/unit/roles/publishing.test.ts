@@ -167,7 +167,10 @@ test('a verdict holds for the packages that were judged, and for no others under
   const plan = planOf(data);
   // Of another attempt, or left there by a builder after the first was judged.
   const other = { ...data, digest: 'f'.repeat(64) };
-  const builds = plan.builds.map((build) => ({ ...build, attempt: { ...build.attempt, result: { artifacts: [other] } } }));
+  const builds = plan.builds.map((build) => ({
+    ...build,
+    attempt: { ...build.attempt, result: { artifacts: [other] } },
+  }));
   const changed = { ...plan, builds } as unknown as PurposePlan;
   await publishReady(context, worldOf(undefined), changed, () => none);
   expect(await waiting('publish')).toEqual([]);
