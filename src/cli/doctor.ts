@@ -6,6 +6,7 @@ import { createLogger } from '../log.ts';
 import { type Mood, paint, printable, type Style } from '../report/table.ts';
 import type { CliContext } from './context.ts';
 import { type Check, fail, ok } from './doctor-check.ts';
+import { checkEngines } from './engine-checks.ts';
 import { checkKeys } from './key-check.ts';
 import { checkMachine, checkState, checkTargets, programPath } from './machine-checks.ts';
 import { runCommand } from './output.ts';
@@ -48,6 +49,7 @@ async function examine(file: string | undefined, path: string): Promise<readonly
     ok('configuration', read.file ?? 'the defaults'),
     ...(await checkMachine({ exec, path, musl: config.targets.some((target) => target.endsWith('-musl')) })),
     ...checkTargets(config.targets),
+    ...(await checkEngines({ config, exec })),
     ...(await checkState(config.stateDirectory)),
     await checkKeys(config, secrets),
     ...(await checkServices({ config, secrets, exec, log, path })),

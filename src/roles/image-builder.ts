@@ -7,12 +7,21 @@ import { type Arch, parseTarget } from '../model/target.ts';
 import { blobKey, type Objects } from '../ports/objects.ts';
 import type { Sandbox } from '../ports/sandbox.ts';
 import type { Workspaces } from '../ports/workspace.ts';
-import { type AssembledImage, assembleImage, commandOf, indexImages } from '../publish/image/index.ts';
+import {
+  type ApkoPorts,
+  type AssembledImage,
+  assembleImage,
+  buildWithApko,
+  commandOf,
+  indexImages,
+} from '../publish/image/index.ts';
 
 export interface ImageBuilderPorts {
   readonly objects: Objects;
   readonly sandbox: Sandbox;
   readonly workspaces: Workspaces;
+  /** Where apko is, looked for when an image wants it, and the key of what it is given. */
+  readonly apko: () => Promise<Pick<ApkoPorts, 'program' | 'signer'>>;
 }
 
 export interface ImageRunLimits {
@@ -29,8 +38,9 @@ export interface ImageRunLimits {
 type BuiltImage = Pick<ImageBuiltResult, 'index' | 'blobs' | 'platforms'>;
 
 /**
- * Assembles an image on every platform, runs once each that this machine can run, and stores its blobs. The image has no tag by that: the publisher
- * gives it one. Errors: image.invalid, image.failed, package.malformed, repository.corrupt.
+ * Makes an image on every platform with the engine that was asked for, runs once each that this machine can run, and stores its blobs. The
+ * image has no tag by that: the publisher gives it one. Errors: image.invalid, image.failed, package.malformed, repository.corrupt,
+ * tool.missing.
  */
 export async function buildImage(
   request: ImageRequest,
@@ -38,24 +48,22 @@ export async function buildImage(
   limits: ImageRunLimits,
   signal: AbortSignal,
 ): Promise<BuiltImage> {
-  const { definition } = parseImageDefinition(request.definition.path, request.definition.text);
+  const { engine = 'regrow', definition: file } = request;
+  const { definition } = parseImageDefinition(file.path, file.text, engine);
   const images: AssembledImage[] = [];
   const platforms: BuiltImage['platforms'] = [];
   for (const platform of request.platforms) {
     const packages: Uint8Array[] = [];
     for (const { key, digest, name } of platform.packages)
       packages.push(await readPackage(ports.objects, key, digest, name));
-    const image = await assembleImage({
-      name: request.name,
-      definition,
-      target: parseTarget(platform.target),
-      packages,
-      keys: request.keys,
-      sourceDateEpoch: request.sourceDateEpoch,
-    });
-    const ref = `${request.name}:${request.tag}`;
-    const runs = parseTarget(platform.target).arch === limits.arch;
-    const output = runs ? await runImage(ref, image, ports, limits, signal) : '';
+    const { name, tag, keys, sourceDateEpoch } = request;
+    const input = { name, target: parseTarget(platform.target), packages, keys, sourceDateEpoch };
+    const image =
+      engine === 'apko'
+        ? await buildWithApko({ ...input, tag, file }, { ...ports, ...(await ports.apko()) }, limits, signal)
+        : await assembleImage({ ...input, definition });
+    const runs = input.target.arch === limits.arch && !definition.isSupervised;
+    const output = runs ? await runImage(`${name}:${tag}`, image, ports, limits, signal) : '';
     images.push(image);
     platforms.push({ target: platform.target, manifest: image.manifest.digest, output });
   }

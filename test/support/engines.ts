@@ -5,7 +5,9 @@ import { engineFolders } from '../../src/config/engine-folders.ts';
 export async function engineOrSkip(name: 'melange' | 'apko'): Promise<string | undefined> {
   const program = await findEngine(name, engineFolders());
   if (program === undefined) {
-    process.stderr.write(`skipped: ${name} is not on the PATH, nor in $REGROW_ENGINES (scripts/setup --engines builds it)\n`);
+    process.stderr.write(
+      `skipped: ${name} is not on the PATH, nor in $REGROW_ENGINES (scripts/setup --engines builds it)\n`,
+    );
   }
   return program;
 }

@@ -2,6 +2,7 @@ import { digestHex, type OciBlob, ociIndex } from '../../formats/oci.ts';
 import { sbomAnnotation } from './annotation.ts';
 import type { AssembledImage } from './assemble.ts';
 
+export { type ApkoPorts, buildWithApko } from './apko/build.ts';
 export type { AssembledImage } from './assemble.ts';
 export { assembleImage } from './assemble.ts';
 export { attachToImage } from './attach.ts';

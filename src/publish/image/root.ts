@@ -1,4 +1,5 @@
 import { RegrowError } from '../../errors.ts';
+import type { UnpackEntry } from '../../ports/workspace.ts';
 
 /** One file of the image's root. Paths have no leading `/`, and no symlink on the way to their last component. */
 export interface RootFile {
@@ -95,6 +96,17 @@ export function sortedFiles(files: Iterable<RootFile>): readonly RootFile[] {
     .map((file) => ({ file, key: key(file) }))
     .toSorted((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ file }) => file);
+}
+
+/** A root as a workspace takes it. */
+export function unpackEntries(root: Root): readonly UnpackEntry[] {
+  return sortedFiles(root.values()).map(({ path, type, mode, link, content }) => ({
+    path,
+    type,
+    mode,
+    ...(link === undefined ? {} : { link }),
+    ...(content === undefined ? {} : { content }),
+  }));
 }
 
 export function imageInvalid(message: string, remedy: string, field?: string): RegrowError {

@@ -4,7 +4,7 @@ import { reportError } from '../../errors.ts';
 import { withoutEpoch } from '../../model/apk-version.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import { attachmentsKey } from '../../model/attachment.ts';
-import { type ImageDefinition, parseImageDefinition } from '../../model/image-definition.ts';
+import { type ParsedImageDefinition, parseImageDefinition } from '../../model/image-definition.ts';
 import { newestPackages } from '../../model/package-set.ts';
 import type { Problem } from '../../model/plan.ts';
 import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
@@ -39,9 +39,9 @@ export async function updateImages(context: ConductorContext, world: World, fact
         .at(-1)
         ?.replace(/\.ya?ml$/, '') ?? path;
     try {
-      const { definition } = parseImageDefinition(path, text);
+      const parsed = parseImageDefinition(path, text, context.settings.imageEngine);
       for (const libc of new Set(context.settings.targets.map((target) => parseTarget(target).libc))) {
-        const request = imageRequest(context, world, { name, path, text, definition, libc, keys });
+        const request = imageRequest(context, world, { name, path, text, parsed, libc, keys });
         if (request !== undefined) await followImage(context, world, request, advisories);
       }
     } catch (thrown) {
@@ -64,7 +64,7 @@ interface ImageOf {
   readonly name: string;
   readonly path: string;
   readonly text: string;
-  readonly definition: ImageDefinition;
+  readonly parsed: ParsedImageDefinition;
   readonly libc: Libc;
   readonly keys: ImageRequest['keys'];
 }
@@ -74,7 +74,8 @@ interface ImageOf {
  * The first target's C library has the tag `latest`, another one its own name: `musl`.
  */
 function imageRequest(context: ConductorContext, world: World, image: ImageOf): ImageRequest | undefined {
-  const { definition, libc } = image;
+  const { parsed, libc } = image;
+  const { definition, engine } = parsed;
   const first = context.settings.targets[0];
   const targets = context.settings.targets.filter((target) => {
     const one = parseTarget(target);
@@ -103,6 +104,7 @@ function imageRequest(context: ConductorContext, world: World, image: ImageOf): 
         digest: artifact.digest,
       })),
     })),
+    ...(engine === 'regrow' ? {} : { engine }),
     sourceDateEpoch: Math.max(0, ...platforms.flatMap(({ artifacts }) => artifacts.map(({ info }) => info.buildDate))),
     keys: image.keys,
   };
@@ -119,16 +121,20 @@ async function followImage(
   const key = await storeRequest(objects, request);
   const effect = `image-${requestDigest(key)}`;
   const built = await readResult(objects, effect, 'image-built');
-  if (built === undefined) {
+  const build = async (): Promise<void> => {
     const target = request.platforms[0]?.target;
     if (target === undefined) return;
     await ensureJob(context, 'image', effect, (attempt) => ({ name: request.name, target, request: key, attempt }));
-    return;
-  }
+  };
+  if (built === undefined) return build();
   if (built.failure !== undefined || built.index === undefined) {
     const { code, message } = built.failure ?? { code: 'image.invalid', message: 'no image came out' };
     world.problems.set(`image/${ref}`, { area: 'image', name: ref, code, message, file: request.definition.path });
     await book.tell({ id: `image-failed/${effect}`, kind: 'image-failed', text: `${ref} did not run: ${message}` });
+    // What a builder lacks may be installed by now; the definition and its packages stay what they are.
+    if (code !== 'tool.missing' || context.clock.now().getTime() - Date.parse(built.at) < restAfterFailure) return;
+    await objects.remove(resultKey(effect));
+    await build();
     return;
   }
   const published = world.images.images.find((image) => image.ref === ref);
@@ -192,7 +198,7 @@ function canStillCome(
 ): boolean {
   // Before main is planned nobody knows what comes.
   if (image.main === undefined) return true;
-  const { definition } = parseImageDefinition(image.path, image.text);
+  const { definition } = parseImageDefinition(image.path, image.text, context.settings.imageEngine);
   const pending = pendingPackages(context, world, image.main);
   return context.settings.targets
     .filter((target) => definition.archs.length === 0 || definition.archs.includes(parseTarget(target).arch))

@@ -51,6 +51,7 @@ format: tar
       annotations: { a: 'b', 'org.opencontainers.image.source': 'https://git.test/r' },
       volumes: ['/data'],
       layers: 5,
+      isSupervised: false,
     });
   });
 
@@ -84,9 +85,18 @@ format: tar
       '',
     ],
     ['include', undefined, 'include', 'not included', 'include: x'],
-    ['options', undefined, 'options', 'not supported', 'options: {a: 1}'],
+    ['options', undefined, 'options', 'no options any more', 'options: {a: 1}'],
     ['format', undefined, 'format', 'erofs layers', 'format: erofs'],
     ['services', undefined, 'entrypoint', 'supervisor', 'entrypoint: {type: service-bundle}'],
+    ['another type', undefined, 'entrypoint.type', 'no type', 'entrypoint: {type: magic}'],
+    ['certificates', undefined, 'certificates', 'not put together', 'certificates: {providers: [ca]}'],
+    [
+      'runtime keys',
+      'contents: {packages: [a], runtime_keyring: [{name: a.rsa.pub, content: PEM}]}\n',
+      'contents.runtime_keyring',
+      'not put in',
+      '',
+    ],
     ['two commands', undefined, 'entrypoint', 'shell-fragment', 'entrypoint: {command: a, shell-fragment: b}'],
     ['strategy', undefined, 'layering.strategy', 'no strategy', 'layering: {strategy: magic}'],
     ['budget', undefined, 'layering.budget', '0 layers', 'layering: {strategy: origin, budget: 0}'],
@@ -106,6 +116,40 @@ format: tar
         remedy: expect.any(String),
       }),
     );
+  });
+
+  test.each([
+    ['a service bundle', 'entrypoint: {type: service-bundle, services: {web: /usr/bin/web}}'],
+    ['certificates', 'certificates: {additional: [{name: own, content: PEM}]}'],
+  ])('%s is for apko: the remedy says so, and auto chooses it', (_, rest) => {
+    expect(() => parse(rest)).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining('set images.engine to auto or apko') }),
+    );
+    for (const engine of ['apko', 'auto'] as const)
+      expect(parseImageDefinition('a.yaml', `contents: {packages: [curl]}\n${rest}`, engine).engine).toBe('apko');
+  });
+
+  test('auto leaves to regrow what regrow can do, and what apko cannot do either stays refused', () => {
+    const text = 'contents: {packages: [curl]}\n';
+    expect(parseImageDefinition('a.yaml', text, 'auto').engine).toBe('regrow');
+    expect(parseImageDefinition('a.yaml', text, 'apko').engine).toBe('apko');
+    for (const rest of ['include: x', 'format: erofs', 'layering: {strategy: magic}']) {
+      for (const engine of ['apko', 'auto'] as const) {
+        expect(() => parseImageDefinition('a.yaml', text + rest, engine)).toThrow(
+          expect.objectContaining({ code: 'image.invalid', remedy: expect.not.stringContaining('apko') }),
+        );
+      }
+    }
+  });
+
+  test('a service bundle has the supervisor that apko adds, and never ends', () => {
+    const text =
+      'contents: {packages: [curl]}\nentrypoint: {type: service-bundle, command: x, services: {web: /usr/bin/web}}\n';
+    expect(parseImageDefinition('a.yaml', text, 'apko').definition).toMatchObject({
+      packages: ['curl', 's6'],
+      entrypoint: ['/bin/s6-svscan', '/sv'],
+      isSupervised: true,
+    });
   });
 
   test('refuses what is not YAML, or not a mapping', () => {

@@ -53,8 +53,9 @@ async function start(exitCode = 0) {
     },
     probe: async () => {},
   };
+  const apko = async () => ({ program: undefined, signer: () => Promise.reject(new Error('no key is made')) });
   const limits = { arch: 'x86_64', timeout: 1000, outputLimit: 1000, processLimit: 10 } as const;
-  const build = () => buildImage(request, { objects, sandbox, workspaces }, limits, new AbortController().signal);
+  const build = () => buildImage(request, { objects, sandbox, workspaces, apko }, limits, new AbortController().signal);
   return { objects, ran, build };
 }
 
