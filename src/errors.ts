@@ -34,6 +34,8 @@ export type ErrorCode =
   | 'build.timeout'
   | 'build.log-limit'
   | 'build.process-limit' // more processes at a time than allowed
+  | 'build.network-denied' // a step wants the network, which it does not get
+  | 'build.lint-failed' // what was built is not as melange wants packages to be
   | 'build.output-missing'
   | 'build.output-unsafe' // a file outside its destination, a setuid file, a name that is not ours
   // packages, repository, images
@@ -53,6 +55,10 @@ export type ErrorCode =
   | 'registry.unauthorized'
   | 'registry.refused'
   | 'registry.digest-mismatch' // what it says that it has is not what it was given
+  // Sigstore
+  | 'sigstore.identity' // no token says who signs
+  | 'sigstore.unreachable'
+  | 'sigstore.refused'
   // the machine
   | 'storage.full'
   | 'storage.failed'

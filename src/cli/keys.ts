@@ -1,45 +1,64 @@
 import { Command } from 'commander';
 import { systemClock } from '../adapters/clock.ts';
-import { sealImageKey } from '../adapters/keys/image-key.ts';
-import type { KeyRing, KeyState, RingKey } from '../adapters/keys/key-ring.ts';
-import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import type { KeyRing, KeyState, RingKey } from '../adapters/keys/ring.ts';
+import { loadConfig } from '../config/load.ts';
 import { type Mood, renderTable } from '../report/table.ts';
-import { keyRingOf } from '../roles/keys.ts';
-import { statePaths } from '../roles/parts.ts';
+import { imageKeyRingOf, keyRingOf } from '../roles/keys.ts';
 import type { CliContext } from './context.ts';
 import { type Output, runCommand } from './output.ts';
 
 interface KeyFlags {
   readonly config?: string;
   readonly json?: boolean;
+  readonly images?: boolean;
 }
 
 type Context = Pick<CliContext, 'output'>;
+type AnyRing = KeyRing<unknown>;
+
+interface Rings {
+  readonly packages: AnyRing;
+  readonly images: AnyRing;
+  /** The one that `--images` says. */
+  readonly meant: AnyRing;
+}
 
 /** What a change of the ring takes to be seen. */
 const afterwards = 'The publisher takes it up when it starts next: restart it.';
 const moods: Readonly<Record<KeyState, Mood>> = { next: 'hold', signs: 'good', trusted: 'hold', retired: 'bad' };
 
-/** Opens the configured ring, with the publisher's secrets alone, and does the work with it. */
-async function withRing(
-  output: Output,
-  command: Command,
-  work: (ring: KeyRing, json: boolean, loaded: LoadedConfig) => Promise<void>,
-) {
-  const { config: file, json = false } = command.optsWithGlobals<KeyFlags>();
+/** Opens the configured rings, with the publisher's secrets alone, and does the work with them. */
+async function withRings(output: Output, command: Command, work: (rings: Rings, json: boolean) => Promise<void>) {
+  const { config: file, json = false, images: isImages = false } = command.optsWithGlobals<KeyFlags>();
   await runCommand(output, json, async () => {
-    const loaded = loadConfig({ file, roles: ['publisher'] });
-    await work(keyRingOf(loaded.config, loaded.secrets, systemClock), json, loaded);
+    const { config, secrets } = loadConfig({ file, roles: ['publisher'] });
+    const packages: AnyRing = keyRingOf(config, secrets, systemClock);
+    const images: AnyRing = imageKeyRingOf(config, secrets, systemClock);
+    await work({ packages, images, meant: isImages ? images : packages }, json);
   });
+}
+
+/** The ring that has a key of this name; that of packages where none has, or both have. */
+async function ringWith({ packages, images, meant }: Rings, name: string): Promise<AnyRing> {
+  if (meant === images) return images;
+  const has = async (ring: AnyRing) => (await ring.list()).some((key) => key.name === name);
+  return !(await has(packages)) && (await has(images)) ? images : packages;
 }
 
 function subcommand(name: string, description: string): Command {
   return new Command(name).description(description).option('--json', 'print JSON');
 }
 
-function rowOf(key: RingKey) {
+function ofImages(command: Command): Command {
+  return command.option('--images', 'of the keys of images, instead of those of packages');
+}
+
+const uses = { packages: 'packages', images: 'images' } as const;
+
+function rowOf([use, key]: readonly [string, RingKey]) {
   return [
     { text: key.name },
+    { text: use },
     { text: key.state, mood: moods[key.state] },
     { text: key.since?.slice(0, 10) ?? '-' },
     { text: String(key.bits) },
@@ -51,12 +70,15 @@ function rowOf(key: RingKey) {
 function listCommand({ output }: Context): Command {
   return subcommand('list', 'the keys, what each is for, and whether it lies sealed on the disk').action(
     (_flags: KeyFlags, command: Command) =>
-      withRing(output, command, async (ring, json) => {
-        const keys = await ring.list();
-        if (json) output.json({ keys });
+      withRings(output, command, async ({ packages, images }, json) => {
+        const keys = [
+          ...(await packages.list()).map((key) => [uses.packages, key] as const),
+          ...(await images.list()).map((key) => [uses.images, key] as const),
+        ];
+        if (json) output.json({ keys: keys.map(([use, key]) => ({ ...key, use })) });
         else if (keys.length === 0) output.write('There is no key yet: the publisher makes the first one.\n');
         else {
-          const heads = ['KEY', 'STATE', 'SINCE', 'BITS', 'SEALED', 'FINGERPRINT'];
+          const heads = ['KEY', 'FOR', 'STATE', 'SINCE', 'BITS', 'SEALED', 'FINGERPRINT'];
           output.write(renderTable(heads, keys.map(rowOf), output.style));
         }
       }),
@@ -64,37 +86,39 @@ function listCommand({ output }: Context): Command {
 }
 
 function newCommand({ output }: Context): Command {
-  return subcommand(
-    'new',
-    'makes a key: the first one, or one that is trusted from now on and signs after `rotate`',
+  return ofImages(
+    subcommand('new', 'makes a key: the first one, or one that is trusted from now on and signs after `rotate`'),
   ).action((_flags: KeyFlags, command: Command) =>
-    withRing(output, command, async (ring, json) => {
-      const name = await ring.add();
+    withRings(output, command, async ({ meant }, json) => {
+      const name = await meant.add();
       if (json) output.json({ made: name });
-      else output.write(`${name}.rsa.pub is made. ${afterwards}\n`);
+      else output.write(`${meant.publicFile(name)} is made. ${afterwards}\n`);
     }),
   );
 }
 
 function rotateCommand({ output }: Context): Command {
-  return subcommand('rotate', 'the new key signs from now on; the old one stays trusted and signs indexes too').action(
-    (_flags: KeyFlags, command: Command) =>
-      withRing(output, command, async (ring, json) => {
-        const { signs, before } = await ring.rotate();
-        if (json) output.json({ signs, before });
-        else output.write(`${signs}.rsa.pub signs from now on, ${before}.rsa.pub stays trusted. ${afterwards}\n`);
-      }),
+  return ofImages(
+    subcommand('rotate', 'the new key signs from now on; the old one stays trusted and signs indexes, or images, too'),
+  ).action((_flags: KeyFlags, command: Command) =>
+    withRings(output, command, async ({ meant }, json) => {
+      const { signs, before } = await meant.rotate();
+      const [young, old] = [signs, before].map((name) => meant.publicFile(name));
+      if (json) output.json({ signs, before });
+      else output.write(`${young} signs from now on, ${old} stays trusted. ${afterwards}\n`);
+    }),
   );
 }
 
 function retireCommand({ output }: Context): Command {
-  return subcommand('retire', 'takes an old key out of trust: it is neither served nor in images any more')
-    .argument('<key>', 'its name, without .rsa')
+  return ofImages(subcommand('retire', 'takes an old key out of trust: it is neither served nor in images any more'))
+    .argument('<key>', 'its name, as `list` has it')
     .action((name: string, _flags: KeyFlags, command: Command) =>
-      withRing(output, command, async (ring, json) => {
+      withRings(output, command, async (rings, json) => {
+        const ring = await ringWith(rings, name);
         await ring.retire(name);
         if (json) output.json({ retired: name });
-        else output.write(`${name}.rsa.pub is trusted no more. ${afterwards}\n`);
+        else output.write(`${ring.publicFile(name)} is trusted no more. ${afterwards}\n`);
       }),
     );
 }
@@ -102,11 +126,8 @@ function retireCommand({ output }: Context): Command {
 function sealCommand({ output }: Context): Command {
   return subcommand('seal', 'seals the keys that lie open on the disk with REGROW_KEY_PASSPHRASE').action(
     (_flags: KeyFlags, command: Command) =>
-      withRing(output, command, async (ring, json, { config, secrets: { keyPassphrase: passphrase } }) => {
-        const sealed = [...(await ring.seal())];
-        const image =
-          passphrase === undefined ? undefined : await sealImageKey(statePaths(config).keys, { passphrase });
-        if (image !== undefined) sealed.push(image);
+      withRings(output, command, async ({ packages, images }, json) => {
+        const sealed = [...(await packages.seal()), ...(await images.seal())];
         if (json) output.json({ sealed });
         else output.write(sealed.length === 0 ? 'All keys are sealed.\n' : `Sealed: ${sealed.join(', ')}.\n`);
       }),
@@ -114,18 +135,19 @@ function sealCommand({ output }: Context): Command {
 }
 
 function exportCommand({ output }: Context): Command {
-  return new Command('export')
-    .description('prints a private key in PKCS#1 PEM, for melange or abuild: keep it where nobody else reads')
-    .argument('<key>', 'its name, without .rsa')
+  const description =
+    'prints a private key in PEM, PKCS#1 for melange or abuild, PKCS#8 of images for cosign: keep it where nobody else reads';
+  return ofImages(new Command('export').description(description))
+    .argument('<key>', 'its name, as `list` has it')
     .action((name: string, _flags: KeyFlags, command: Command) =>
-      withRing(output, command, async (ring) => output.write(await ring.export(name))),
+      withRings(output, command, async (rings) => output.write(await (await ringWith(rings, name)).export(name))),
     );
 }
 
 /** `regrow keys list | new | rotate | retire | seal | export`, on the publisher's machine. */
 export function keysCommand(context: Context): Command {
   return new Command('keys')
-    .description('the keys that packages and indexes are signed with: make, rotate, retire and seal them')
+    .description('the keys that packages, indexes and images are signed with: make, rotate, retire and seal them')
     .addCommand(listCommand(context))
     .addCommand(newCommand(context))
     .addCommand(rotateCommand(context))

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { canonicalJson } from '../model/canonical.ts';
-import type { DsseEnvelope } from './dsse.ts';
-import { type OciBlob, type OciDescriptor, ociBlob, ociMediaTypes } from './oci.ts';
+import { type OciAnnotations, type OciBlob, type OciDescriptor, ociBlob, ociMediaTypes } from './oci.ts';
+import { type ReferrerManifest, referrerManifest } from './referrer.ts';
+import type { SigstoreWitness } from './sigstore-bundle.ts';
 
 /** What cosign attaches to an image by its digest (sigstore/cosign `specs/SIGNATURE_SPEC.md`, `specs/ATTESTATION_SPEC.md`). */
 export const attachmentKinds = ['sig', 'att'] as const;
@@ -16,16 +17,9 @@ export function attachmentTag(digest: string, kind: AttachmentKind): string {
   return `${digest.replace(':', '-')}.${kind}`;
 }
 
-/**
- * A signature of a manifest as a layer: the simple signing payload (containers/image `containers-signature.5`), its signature in
- * an annotation. `name`: what the image is called. No two signatures by ECDSA are alike: make it once, and keep it.
- */
-export function signatureLayer(
-  { digest }: Pick<OciDescriptor, 'digest'>,
-  name: string,
-  sign: (payload: Uint8Array) => Uint8Array,
-): OciBlob {
-  const payload = Buffer.from(
+/** What is signed of a manifest: the simple signing payload (containers/image `containers-signature.5`). `name`: what the image is called. */
+export function signaturePayload({ digest }: Pick<OciDescriptor, 'digest'>, name: string): Uint8Array {
+  return Buffer.from(
     canonicalJson({
       critical: {
         identity: { 'docker-reference': name },
@@ -35,30 +29,71 @@ export function signatureLayer(
       optional: { creator: 'regrow' },
     }),
   );
-  return ociBlob(signatureType, payload, { [signatureAnnotation]: Buffer.from(sign(payload)).toString('base64') });
 }
 
-/** A DSSE envelope with an in-toto statement as a layer. */
-export function attestationLayer(envelope: DsseEnvelope, predicateType: string): OciBlob {
-  return ociBlob(attestationType, Buffer.from(canonicalJson(envelope)), {
-    [signatureAnnotation]: '',
-    predicateType,
+/**
+ * A signature of a payload as a layer, in an annotation. `witness`: annotations that say who the signer is (`identityAnnotations`). No
+ * two signatures by ECDSA are alike: make it once, and keep it.
+ */
+export function signatureLayer(payload: Uint8Array, signature: Uint8Array, witness: OciAnnotations = {}): OciBlob {
+  return ociBlob(signatureType, payload, {
+    [signatureAnnotation]: Buffer.from(signature).toString('base64'),
+    ...witness,
   });
+}
+
+/** The text of a DSSE envelope with an in-toto statement as a layer. */
+export function attestationLayer(envelope: string, predicateType: string, witness: OciAnnotations = {}): OciBlob {
+  return ociBlob(attestationType, Buffer.from(envelope), { [signatureAnnotation]: '', predicateType, ...witness });
+}
+
+/**
+ * How cosign says beside a signature who made it, and when (`specs/SIGNATURE_SPEC.md`, "Properties"): the certificate, what the
+ * transparency log promised, a time stamp.
+ */
+export function identityAnnotations({ certificate, entry, timestamp }: SigstoreWitness): OciAnnotations {
+  const promise =
+    entry?.promise === undefined
+      ? undefined
+      : {
+          SignedEntryTimestamp: entry.promise,
+          Payload: {
+            body: entry.body,
+            integratedTime: entry.integratedTime,
+            logIndex: entry.logIndex,
+            logID: entry.logId,
+          },
+        };
+  return {
+    'dev.sigstore.cosign/certificate': certificate,
+    ...(promise === undefined ? {} : { 'dev.sigstore.cosign/bundle': JSON.stringify(promise) }),
+    ...(timestamp === undefined
+      ? {}
+      : { 'dev.sigstore.cosign/rfc3161timestamp': JSON.stringify({ SignedRFC3161Timestamp: timestamp }) }),
+  };
+}
+
+/** Signatures as a referrer of what they sign: where cosign looks with `--experimental-oci11`. */
+export function signatureReferrer(layers: readonly OciDescriptor[], subject: OciDescriptor): ReferrerManifest {
+  const artifactType = 'application/vnd.dev.cosign.artifact.sig.v1+json';
+  const config = ociBlob(artifactType, configOf(layers));
+  return referrerManifest({ artifactType, config, layers, subject });
+}
+
+function configOf(layers: readonly OciDescriptor[]): Uint8Array {
+  return Buffer.from(
+    canonicalJson({
+      architecture: '',
+      os: '',
+      config: {},
+      rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
+    }),
+  );
 }
 
 /** A manifest over layers, and the configuration that it needs to be one. Same layers, same bytes. */
 export function attachmentManifest(layers: readonly OciDescriptor[]): { manifest: OciBlob; config: OciBlob } {
-  const config = ociBlob(
-    ociMediaTypes.config,
-    Buffer.from(
-      canonicalJson({
-        architecture: '',
-        os: '',
-        config: {},
-        rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
-      }),
-    ),
-  );
+  const config = ociBlob(ociMediaTypes.config, configOf(layers));
   const manifest = ociBlob(
     ociMediaTypes.manifest,
     Buffer.from(

@@ -6,6 +6,7 @@ export const ociMediaTypes = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',
   config: 'application/vnd.oci.image.config.v1+json',
   layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  empty: 'application/vnd.oci.empty.v1+json',
 } as const;
 
 export interface OciPlatform {
@@ -25,6 +26,8 @@ export interface OciDescriptor {
   readonly size: number;
   readonly annotations?: OciAnnotations;
   readonly platform?: OciPlatform;
+  /** In a list of referrers: what it is. */
+  readonly artifactType?: string;
 }
 
 /** A blob and how it is named. */

@@ -78,6 +78,14 @@ export const imagePublishRequestSchema = z.strictObject({
   vulnerabilities: z.array(z.string()),
 });
 
+/** An image that was built and ran, to be signed by an identity. */
+export const imageSignRequestSchema = z.strictObject({
+  kind: z.literal('image-sign'),
+  /** Key of the image request, and of its result. */
+  image: z.string(),
+  result: z.string(),
+});
+
 /** A published image to bring to a registry. */
 export const imagePushRequestSchema = z.strictObject({
   kind: z.literal('image-push'),
@@ -91,6 +99,8 @@ export const imagePushRequestSchema = z.strictObject({
   registry: z.string(),
   repository: z.string(),
   tag: z.string(),
+  /** sha256, hex, of what is attached to its index: signed anew, it is pushed a second time. */
+  attached: z.string().optional(),
 });
 
 /** Sources that are asked together. */
@@ -115,6 +125,7 @@ export const requestSchema = z.discriminatedUnion('kind', [
   publishRequestSchema,
   imageRequestSchema,
   imagePublishRequestSchema,
+  imageSignRequestSchema,
   imagePushRequestSchema,
   watchRequestSchema,
 ]);
@@ -123,6 +134,7 @@ export type VerifyRequest = z.infer<typeof verifyRequestSchema>;
 export type PublishRequest = z.infer<typeof publishRequestSchema>;
 export type ImageRequest = z.infer<typeof imageRequestSchema>;
 export type ImagePublishRequest = z.infer<typeof imagePublishRequestSchema>;
+export type ImageSignRequest = z.infer<typeof imageSignRequestSchema>;
 export type ImagePushRequest = z.infer<typeof imagePushRequestSchema>;
 export type WatchRequest = z.infer<typeof watchRequestSchema>;
 export type Request = z.infer<typeof requestSchema>;

@@ -122,6 +122,13 @@ export const imagePushedResultSchema = z.strictObject({
   failure: buildFailureSchema.optional(),
 });
 
+/** What came of signing an image, or the packages of a generation, by an identity. */
+export const signedResultSchema = z.strictObject({
+  ...common,
+  kind: z.literal('signed'),
+  failure: buildFailureSchema.optional(),
+});
+
 export const resultSchema = z.discriminatedUnion('kind', [
   watchedResultSchema,
   observedResultSchema,
@@ -131,6 +138,7 @@ export const resultSchema = z.discriminatedUnion('kind', [
   imageBuiltResultSchema,
   imagePublishedResultSchema,
   imagePushedResultSchema,
+  signedResultSchema,
 ]);
 
 export type WatchAnswer = z.infer<typeof watchAnswerSchema>;

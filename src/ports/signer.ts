@@ -10,12 +10,16 @@ export interface Signer {
   readonly older?: readonly Signer[];
 }
 
-/** The ECDSA P-256 key of images. Only the publisher has it. */
+/** An ECDSA P-256 key of images. Only the publisher has it. */
 export interface ImageSigner {
+  /** File name of the public key, `cosign.pub`. */
+  readonly keyName: string;
   /** SubjectPublicKeyInfo PEM, what cosign calls `cosign.pub`. */
   readonly publicKey: string;
   /** ECDSA over sha256 of `bytes`, DER. No two signatures of the same bytes are alike. */
   sign(bytes: Uint8Array): Uint8Array;
+  /** Keys that signed before and are still trusted, the newest first: images carry their signatures too, for who knows no newer key. */
+  readonly older?: readonly ImageSigner[];
 }
 
 /** The keys of a repository, opened. */
@@ -24,5 +28,12 @@ export interface RepositoryKeys {
   /** Public keys that machines are to trust, the signing one first. */
   readonly trusted: readonly Pick<Signer, 'keyName' | 'publicKey'>[];
   /** File names of public keys that they are not to trust any more. */
+  readonly retired: readonly string[];
+}
+
+/** The keys of images, opened; fields as those of `RepositoryKeys`. */
+export interface ImageKeys {
+  readonly signer: ImageSigner;
+  readonly trusted: readonly Pick<ImageSigner, 'keyName' | 'publicKey'>[];
   readonly retired: readonly string[];
 }

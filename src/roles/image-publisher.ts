@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { RegrowError } from '../errors.ts';
 import { type ImageCatalogue, type ImagePublication, imageCatalogueSchema } from '../model/publication.ts';
-import type { ImagePublishRequest, ImageRequest } from '../model/request.ts';
+import type { ImagePublishRequest, ImageRequest, ImageSignRequest } from '../model/request.ts';
 import type { TargetName } from '../model/target.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { ImageSigner } from '../ports/signer.ts';
+import type { Keyless } from '../ports/sigstore.ts';
 import { attachToImage, checkImage } from '../publish/image/index.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { readRequest, readResult } from './effects.ts';
@@ -19,12 +20,20 @@ const catalogueKey = 'images/current';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Signs an image that was built and run, then moves its tag to it. The same image a second time is nothing. Errors: image.invalid. */
-export async function publishImage(
+/** How an image is signed: when, and with what besides the keys. */
+export interface ImageSigning {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly keyless?: Keyless;
+  readonly signal?: AbortSignal;
+}
+
+/** Signs an image that was built and run. What has been signed stays as it is. Errors: image.invalid, and those of `Keyless`. */
+export async function signImage(
   { objects, signer }: ImagePublisherPorts,
-  request: ImagePublishRequest,
-  at: string,
-): Promise<ImagePublication> {
+  request: Pick<ImageSignRequest, 'image' | 'result'>,
+  { at, ...options }: ImageSigning,
+) {
   const image: ImageRequest = await readRequest(objects, request.image, 'image');
   const built = await readResult(objects, request.result, 'image-built');
   if (built?.index === undefined) {
@@ -36,21 +45,30 @@ export async function publishImage(
     image.platforms.map(({ target }) => target),
   );
   const packagesOf = (target: TargetName) => image.platforms.find((one) => one.target === target)?.packages ?? [];
-  await attachToImage(objects, signer, stored, built.index, {
-    ...image,
-    platforms: built.platforms.map(({ target, manifest }) => ({ target, manifest, packages: packagesOf(target) })),
-  });
+  const platforms = built.platforms.map((one) => ({ ...one, packages: packagesOf(one.target) }));
+  await attachToImage(objects, signer, stored, built.index, { ...image, platforms, at }, options);
+  return { image, index: built.index, platforms };
+}
+
+/** Signs an image that was built and run, then moves its tag to it. The same image a second time is nothing. Errors: image.invalid. */
+export async function publishImage(
+  ports: ImagePublisherPorts,
+  request: ImagePublishRequest,
+  at: string,
+): Promise<ImagePublication> {
+  const { objects } = ports;
+  const { image, index, platforms } = await signImage(ports, request, { at });
   const current = await readCurrent(objects);
   const publication: ImagePublication = {
     ref: `${image.name}:${image.tag}`,
-    digest: `sha256:${built.index}`,
+    digest: `sha256:${index}`,
     generation: current?.generation.generation ?? 0,
     at,
-    platforms: built.platforms.map(({ target, manifest, output }) => ({
+    platforms: platforms.map(({ target, manifest, output, packages }) => ({
       target,
       manifest,
       output,
-      packages: packagesOf(target).map(({ name, version, origin }) => ({ name, version, origin })),
+      packages: packages.map(({ name, version, origin }) => ({ name, version, origin })),
     })),
     vulnerabilities: request.vulnerabilities,
   };

@@ -101,7 +101,8 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
   const now = () => clock.now().toISOString();
   const { token, objects: own } = await takeOver(objects);
   await announceKeys(own, context.keys);
-  await own.put(imageKeyKey, Buffer.from(context.imageSigner.publicKey, 'utf8'));
+  const { imageSigner, imageKeys = { trusted: [imageSigner], retired: [] } } = context;
+  await announceImageKeys(own, imageSigner, imageKeys);
   await resignIndexes({ objects: own, signer, clock }, token);
   const ports = {
     objects: own,

@@ -78,6 +78,7 @@ export function attachFacts(image: SampleImage): AttachFacts {
     name: 'hello',
     definition: image.definition,
     sourceDateEpoch: 1_700_000_000,
+    at: '2026-06-01T09:00:00.000Z',
     platforms: [
       { target: 'x86_64-gnu', manifest: x86_64?.manifest.digest ?? '', packages },
       { target: 'aarch64-gnu', manifest: aarch64?.manifest.digest ?? '', packages },

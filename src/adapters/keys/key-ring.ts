@@ -1,238 +1,42 @@
-import { createHash, createPublicKey, generateKeyPair } from 'node:crypto';
-import { join } from 'node:path';
+import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
-import { z } from 'zod';
-import { RegrowError } from '../../errors.ts';
-import type { Clock } from '../../ports/clock.ts';
 import type { RepositoryKeys, Signer } from '../../ports/signer.ts';
-import { invalidKey } from './failure.ts';
-import { makeKeyFile, readIfThere, readKeyFile, sealKeyFile, writeNew, writeOver } from './key-file.ts';
-import { createSignerFromPem, keyNamePattern } from './signer.ts';
+import { createRing, type KeyKind, type KeyRing, type RingOptions } from './ring.ts';
+import { createSignerFromPem } from './signer.ts';
 
 const generate = promisify(generateKeyPair);
 const defaultBits = 4096;
 
-/**
- * What a key of a repository is for. `next`: is trusted already and does not sign yet. `signs`: signs packages and indexes.
- * `trusted`: signed before; indexes carry its signature too, for machines that know no newer key. `retired`: nothing any more.
- */
-const keyStates = ['next', 'signs', 'trusted', 'retired'] as const;
-export type KeyState = (typeof keyStates)[number];
-
-const ringSchema = z.strictObject({
-  schema: z.literal(1),
-  keys: z.array(
-    z.strictObject({ name: z.string().regex(keyNamePattern), state: z.enum(keyStates), since: z.iso.datetime() }),
-  ),
-});
-type Ring = z.infer<typeof ringSchema>;
-
-/** A key of the ring, as `regrow keys list` shows it. */
-export interface RingKey {
-  readonly name: string;
-  readonly state: KeyState;
-  /** ISO 8601: since when it has that state; undefined for a key that was made before there were rings. */
-  readonly since: string | undefined;
-  /** Of its modulus. */
-  readonly bits: number;
-  /** sha256 of its SubjectPublicKeyInfo, hex. */
-  readonly fingerprint: string;
-  readonly sealed: boolean;
-}
-
-export interface KeyRingOptions {
-  readonly folder: string;
+export interface KeyRingOptions extends RingOptions {
   /** Name of the first key; the later ones are `NAME-2`, `NAME-3`, … */
   readonly name: string;
-  readonly passphrase?: string | undefined;
-  readonly clock: Clock;
   /** Of new keys. */
   readonly bits?: number;
-  /** Of scrypt, for new seals. */
-  readonly cost?: number;
-}
-
-export interface KeyRing {
-  /** Opens the keys for signing; the first one is made where there is none. */
-  open(): Promise<RepositoryKeys>;
-  list(): Promise<readonly RingKey[]>;
-  /** Makes a key: the one that signs where there is none yet, else one that signs after the next `rotate`. Gives its name. */
-  add(): Promise<string>;
-  /** The key that is next signs from now on; one is made where none is. */
-  rotate(): Promise<{ readonly signs: string; readonly before: string }>;
-  /** Takes a key that signs nothing new out of trust. */
-  retire(name: string): Promise<void>;
-  /** Seals the keys that lie open on the disk; gives their names. */
-  seal(): Promise<readonly string[]>;
-  /** PKCS#1 PEM of a key, as `melange` and `abuild-sign` take it. */
-  export(name: string): Promise<string>;
-}
-
-/** The file of a key, `FOLDER/NAME.rsa`; its public half is beside it, `NAME.rsa.pub`. */
-function keyPath(folder: string, name: string): string {
-  return join(folder, `${name}.rsa`);
-}
-
-function refused(message: string, remedy: string): RegrowError {
-  return new RegrowError('request.refused', message, { remedy });
 }
 
 /**
- * The apk keys of one repository in a folder: `NAME.rsa` each, readable by its owner only and sealed where there is a
- * passphrase, with `NAME.rsa.pub` beside it; `NAME.ring.json` says what each is for. A folder without that file, as it was
- * before, has the one key NAME. Errors of all: config.invalid for what cannot be read or opened; storage.full.
+ * The apk keys of one repository in a folder: `NAME.rsa` each, PKCS#1 as `melange` and `abuild-sign` take it, with `NAME.rsa.pub`
+ * beside it; `NAME.ring.json` says what each is for.
  */
-export function createKeyRing(options: KeyRingOptions): KeyRing {
-  const { folder, name, passphrase, clock, bits = defaultBits, cost } = options;
-  const seal = passphrase === undefined ? undefined : { passphrase, cost };
-  if (!keyNamePattern.test(name)) {
-    throw invalidKey(keyPath(folder, name), 'has a name that is no file name', 'use letters, digits and . _ - @');
-  }
-  const ringPath = join(folder, `${name}.ring.json`);
-
-  async function readRing(): Promise<Ring | undefined> {
-    const text = await readIfThere(ringPath);
-    if (text === undefined) return undefined;
-    try {
-      return ringSchema.parse(JSON.parse(text));
-    } catch (error) {
-      throw invalidKey(ringPath, 'is damaged', 'restore it from a backup', error);
-    }
-  }
-
-  /** What is in the ring; of a folder without one the key of old, where it is there. */
-  async function known(): Promise<readonly { name: string; state: KeyState; since?: string }[]> {
-    const ring = await readRing();
-    if (ring !== undefined) return ring.keys;
-    return (await readIfThere(keyPath(folder, name))) === undefined ? [] : [{ name, state: 'signs' }];
-  }
-
-  async function write(keys: readonly { name: string; state: KeyState; since?: string }[]): Promise<void> {
-    const now = clock.now().toISOString();
-    const ring: Ring = { schema: 1, keys: keys.map((key) => ({ ...key, since: key.since ?? now })) };
-    await writeOver(ringPath, `${JSON.stringify(ring, null, 2)}\n`, 0o600);
-  }
-
-  async function privateKey(key: string): Promise<{ readonly pem: string; readonly sealed: boolean }> {
-    const read = await readKeyFile(keyPath(folder, key), key, passphrase);
-    if (read !== undefined) return read;
-    throw invalidKey(keyPath(folder, key), 'is not there', 'restore it from a backup');
-  }
-
-  async function signerOf(key: string): Promise<Signer> {
-    const signer = createSignerFromPem((await privateKey(key)).pem, key);
-    const publicPath = `${keyPath(folder, key)}.pub`;
-    if ((await readIfThere(publicPath)) !== signer.publicKey) await writeOver(publicPath, signer.publicKey, 0o644);
-    return signer;
-  }
-
-  async function make(key: string): Promise<void> {
-    const { privateKey: made } = await generate('rsa', { modulusLength: bits });
-    const pem = made.export({ type: 'pkcs1', format: 'pem' }).toString();
-    await makeKeyFile(keyPath(folder, key), key, pem, seal);
-    await signerOf(key);
-  }
-
-  /** A key of the next free name. */
-  async function makeFurther(keys: readonly { readonly name: string }[]): Promise<string> {
-    let number = keys.length + 1;
-    while (keys.some((key) => key.name === `${name}-${number}`)) number += 1;
-    const further = `${name}-${number}`;
-    await make(further);
-    return further;
-  }
-
+export function createKeyRing({ name, bits = defaultBits, ...options }: KeyRingOptions): KeyRing<RepositoryKeys> {
+  const kind: KeyKind<Signer> = {
+    name,
+    ringFile: `${name}.ring.json`,
+    privateFile: (key) => `${key}.rsa`,
+    publicFile: (key) => `${key}.rsa.pub`,
+    async generate() {
+      const { privateKey } = await generate('rsa', { modulusLength: bits });
+      return privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
+    },
+    signer: (pem, key) => createSignerFromPem(pem, key),
+  };
+  const ring = createRing(kind, options);
   return {
+    ...ring,
     async open() {
-      if ((await known()).length === 0) {
-        await make(name);
-        const ring: Ring = { schema: 1, keys: [{ name, state: 'signs', since: clock.now().toISOString() }] };
-        await writeNew(ringPath, `${JSON.stringify(ring, null, 2)}\n`, 0o600);
-      }
-      const keys = await known();
-      const signing = keys.find(({ state }) => state === 'signs');
-      if (signing === undefined) throw invalidKey(ringPath, 'has no key that signs', '`regrow keys rotate` makes one');
-      const older: Signer[] = [];
-      const next: Signer[] = [];
-      for (const key of keys) {
-        if (key.state === 'trusted') older.unshift(await signerOf(key.name));
-        if (key.state === 'next') next.push(await signerOf(key.name));
-      }
-      const signer: Signer = { ...(await signerOf(signing.name)), older };
-      const retired = keys.flatMap((key) => (key.state === 'retired' ? [`${key.name}.rsa.pub`] : []));
-      return { signer, trusted: [signer, ...next, ...older], retired };
-    },
-
-    async list() {
-      const rows: RingKey[] = [];
-      for (const { name: key, state, since } of await known()) {
-        const { sealed, pem } = await privateKey(key);
-        const publicKey = createPublicKey(pem);
-        const fingerprint = createHash('sha256')
-          .update(publicKey.export({ type: 'spki', format: 'der' }))
-          .digest('hex');
-        const { modulusLength = 0 } = publicKey.asymmetricKeyDetails ?? {};
-        rows.push({ name: key, state, since, bits: modulusLength, fingerprint, sealed });
-      }
-      return rows;
-    },
-
-    async add() {
-      const keys = await known();
-      if (keys.length === 0) {
-        await make(name);
-        await write([{ name, state: 'signs' }]);
-        return name;
-      }
-      const next = keys.find(({ state }) => state === 'next');
-      if (next !== undefined) {
-        throw refused(`the key ${next.name} is next already`, '`regrow keys rotate` makes it the one that signs');
-      }
-      const made = await makeFurther(keys);
-      await write([...keys, { name: made, state: 'next' }]);
-      return made;
-    },
-
-    async rotate() {
-      const keys = await known();
-      const before = keys.find(({ state }) => state === 'signs')?.name;
-      if (before === undefined) throw refused('there is no key yet', '`regrow keys new` makes the first one');
-      const signs = keys.find(({ state }) => state === 'next')?.name ?? (await makeFurther(keys));
-      const others = keys.filter((key) => key.name !== signs && key.name !== before);
-      await write([...others, { name: before, state: 'trusted' }, { name: signs, state: 'signs' }]);
-      return { signs, before };
-    },
-
-    async retire(retired) {
-      const keys = await known();
-      const key = keys.find((one) => one.name === retired);
-      if (key === undefined) {
-        throw new RegrowError('request.not-found', `there is no key ${retired}`, {
-          remedy: '`regrow keys list` says which there are',
-        });
-      }
-      if (key.state === 'signs')
-        throw refused(`the key ${retired} signs`, '`regrow keys rotate` puts another in its place');
-      await write(keys.map((one) => (one === key ? { name: retired, state: 'retired' } : one)));
-    },
-
-    async seal() {
-      if (seal === undefined) {
-        const remedy = 'give one: REGROW_KEY_PASSPHRASE or publish.keyPassphraseFile';
-        throw invalidKey(folder, 'cannot be sealed without a passphrase', remedy);
-      }
-      const sealed: string[] = [];
-      for (const key of await known()) {
-        const read = await privateKey(key.name);
-        if (read.sealed) continue;
-        await sealKeyFile(keyPath(folder, key.name), key.name, read.pem, seal);
-        sealed.push(key.name);
-      }
-      return sealed;
-    },
-
-    async export(key) {
-      return (await privateKey(key)).pem;
+      const { signs, older, next, retired } = await ring.open();
+      const signer: Signer = { ...signs, older };
+      return { signer, trusted: [signer, ...next, ...older], retired: retired.map((key) => kind.publicFile(key)) };
     },
   };
 }

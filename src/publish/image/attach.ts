@@ -1,19 +1,38 @@
-import { attachmentManifest, attestationLayer, signatureLayer } from '../../formats/cosign.ts';
-import { signDsse } from '../../formats/dsse.ts';
-import { digestHex, type OciBlob } from '../../formats/oci.ts';
-import { inTotoPayloadType, statementType } from '../../formats/provenance.ts';
-import { type Attachments, attachmentsKey, attachmentsSchema } from '../../model/attachment.ts';
-import { canonicalJson, sha256 } from '../../model/canonical.ts';
+import {
+  attachmentManifest,
+  attestationLayer,
+  signatureLayer,
+  signaturePayload,
+  signatureReferrer,
+} from '../../formats/cosign.ts';
+import { digestHex, type OciBlob, type OciDescriptor, ociBlob, ociMediaTypes, ociTime } from '../../formats/oci.ts';
+import { statementType } from '../../formats/provenance.ts';
+import { type ReferrerManifest, referrerManifest } from '../../formats/referrer.ts';
+import { bundleMediaType } from '../../formats/sigstore-bundle.ts';
+import {
+  type Attachments,
+  attachmentsKey,
+  attachmentsSchema,
+  isSignedBy,
+  type Referrer,
+  type SignedBy,
+} from '../../model/attachment.ts';
+import { canonicalJson } from '../../model/canonical.ts';
 import { lockImageFile } from '../../model/image-definition.ts';
 import { type Arch, parseTarget, type TargetName } from '../../model/target.ts';
 import { blobKey, type ObjectReader, type Objects } from '../../ports/objects.ts';
 import type { ImageSigner } from '../../ports/signer.ts';
+import type { Keyless } from '../../ports/sigstore.ts';
 import type { StoredImage } from './read.ts';
 import { writeIndexSbom } from './sbom.ts';
+import { type Hand, handOfIdentity, handOfKey } from './signature.ts';
 
 /** The predicates of attestations: what the image consists of, and what it was made from (as Chainguard's images have them). */
 const spdxPredicate = 'https://spdx.dev/Document';
 const configurationPredicate = 'https://apko.dev/image-configuration';
+/** What `cosign sign` of version 3 states: that it is signed, and nothing else. */
+const signPredicate = 'https://sigstore.dev/cosign/sign/v1';
+const spdxType = 'application/spdx+json';
 
 export interface AttachFacts {
   /** Without tag. */
@@ -27,11 +46,19 @@ export interface AttachFacts {
     readonly manifest: string;
     readonly packages: readonly { readonly name: string; readonly version: string }[];
   }[];
+  /** ISO 8601: when it is signed. */
+  readonly at: string;
+}
+
+/** With what images are signed besides keys. */
+export interface AttachOptions {
+  readonly keyless?: Keyless;
+  readonly signal?: AbortSignal;
 }
 
 /** One manifest that something is attached to. */
 interface Subject {
-  readonly digest: string;
+  readonly descriptor: OciDescriptor;
   /** Text of its SPDX document. */
   readonly sbom: string;
   readonly configuration: object;
@@ -39,8 +66,9 @@ interface Subject {
 
 /**
  * Signs an image and each of its platforms by digest, and attests what they consist of (SPDX) and what they were made from (the
- * definition with its packages pinned), in the forms of cosign. What has been signed with this key is left as it is, so the same
- * image keeps the same signatures. `index`: hex.
+ * definition with its packages pinned): in the forms of cosign, and as OCI 1.1 referrers. The signing key signs, the older ones that are
+ * trusted sign too, and an identity where there is `keyless`. What each has signed is kept, so the same image keeps the same signatures;
+ * that of other keys is left out. The index comes last. `index`: hex. Errors: those of `Keyless`.
  */
 export async function attachToImage(
   objects: Objects,
@@ -48,6 +76,7 @@ export async function attachToImage(
   image: StoredImage,
   index: string,
   facts: AttachFacts,
+  { keyless, signal }: AttachOptions = {},
 ): Promise<void> {
   const { definition, platforms } = facts;
   const pins = (packages: AttachFacts['platforms'][number]['packages']) =>
@@ -62,56 +91,163 @@ export async function attachToImage(
     digest: descriptor.digest,
     architecture: descriptor.platform.architecture,
   }));
-  const subjects: Subject[] = [
-    {
-      digest,
-      sbom: writeIndexSbom({ ...facts, digest, platforms: architectures }),
-      configuration: configurationOf(platforms),
-    },
-  ];
+  const subjects: Subject[] = [];
   for (const { descriptor, sbom } of image.platforms) {
     const text = await objects.get(blobKey(digestHex({ digest: sbom })));
     subjects.push({
-      digest: descriptor.digest,
+      descriptor: { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size },
       sbom: Buffer.from(text?.bytes ?? '').toString('utf8'),
       configuration: configurationOf(platforms.filter(({ manifest }) => manifest === descriptor.digest)),
     });
   }
-  for (const subject of subjects) await attach(objects, signer, facts.name, subject);
-}
-
-async function attach(objects: Objects, signer: ImageSigner, name: string, subject: Subject): Promise<void> {
-  const key = sha256(signer.publicKey);
-  if ((await readAttachments(objects, subject))?.key === key) return;
-  const predicates: readonly (readonly [string, unknown])[] = [
-    [spdxPredicate, JSON.parse(subject.sbom)],
-    [configurationPredicate, subject.configuration],
-  ];
-  const attestations = predicates.map(([predicateType, predicate]) => {
-    const statement = {
-      _type: statementType,
-      subject: [{ name, digest: { sha256: digestHex(subject) } }],
-      predicateType,
-      predicate,
-    };
-    // Without the name of a key: cosign is told which one to use.
-    const envelope = signDsse(inTotoPayloadType, Buffer.from(canonicalJson(statement)), [
-      { keyName: '', sign: signer.sign },
-    ]);
-    return attestationLayer(envelope, predicateType);
+  subjects.push({
+    descriptor: { mediaType: ociMediaTypes.index, digest, size: image.bytes.length },
+    sbom: writeIndexSbom({ ...facts, digest, platforms: architectures }),
+    configuration: configurationOf(platforms),
   });
-  const sig = await store(objects, [signatureLayer(subject, name, signer.sign)]);
-  const att = await store(objects, attestations);
-  const attachments: Attachments = { schema: 1, key, sig, att };
-  await objects.put(attachmentsKey(digestHex(subject)), Buffer.from(JSON.stringify(attachments)));
+  const keys = [signer, ...(signer.older ?? [])].map(handOfKey);
+  const identity = keyless === undefined ? undefined : handOfIdentity(keyless, signal);
+  for (const subject of subjects) await attach(objects, { keys, identity }, facts, subject);
 }
 
-/** Stores layers and the manifest over them; gives its digest, hex. */
-async function store(objects: Objects, layers: readonly OciBlob[]): Promise<string> {
-  const { manifest, config } = attachmentManifest(layers.map(({ descriptor }) => descriptor));
-  for (const { descriptor, bytes } of [...layers, config, manifest])
-    await objects.put(blobKey(digestHex(descriptor)), bytes);
-  return digestHex(manifest.descriptor);
+interface Hands {
+  readonly keys: readonly Hand[];
+  readonly identity: Hand | undefined;
+}
+
+async function attach(
+  objects: Objects,
+  { keys, identity }: Hands,
+  { name, sourceDateEpoch, at }: AttachFacts,
+  { descriptor, sbom, configuration }: Subject,
+): Promise<void> {
+  const before = await readAttachments(objects, descriptor);
+  const wanted = keys.map(({ by }) => by);
+  if (before !== undefined && isSignedBy(before, wanted, identity !== undefined)) return;
+  const work: Work = { descriptor, name, at, statements: statementsOf(name, descriptor, sbom, configuration) };
+  const known = (by: string) => before?.signed.find((one) => one.by === by);
+  const signed: SignedBy[] = [];
+  for (const hand of keys) signed.push(known(hand.by) ?? (await signWith(objects, hand, work)));
+  const certified = known('identity') ?? (identity === undefined ? undefined : await signWith(objects, identity, work));
+  if (certified !== undefined) signed.push(certified);
+
+  const shelf = createShelf(objects);
+  const sigLayers = signed.map(({ sig }) => plain(sig));
+  const sig = await shelf.put(attachmentManifest(sigLayers));
+  const att = await shelf.put(attachmentManifest(signed.flatMap((one) => one.att).map(plain)));
+  const bill = ociBlob(spdxType, Buffer.from(sbom));
+  const annotations = { 'org.opencontainers.image.created': ociTime(sourceDateEpoch) };
+  const own = [
+    signatureReferrer(sigLayers, descriptor),
+    referrerManifest({ artifactType: spdxType, layers: [bill.descriptor], subject: descriptor, annotations }),
+  ];
+  await shelf.putBlob(bill);
+  for (const one of own) await shelf.put(one);
+  const attachments: Attachments = {
+    schema: 2,
+    signed,
+    sig,
+    att,
+    referrers: [...own.map(referrerOf), ...signed.flatMap(({ bundles }) => bundles)],
+    blobs: [...new Set([...shelf.stored(), ...signed.flatMap(({ blobs }) => blobs)])].toSorted(),
+  };
+  await objects.put(attachmentsKey(digestHex(descriptor)), Buffer.from(JSON.stringify(attachments)));
+}
+
+/** What one hand signs of one manifest. */
+interface Work {
+  readonly descriptor: OciDescriptor;
+  readonly name: string;
+  readonly at: string;
+  readonly statements: readonly { readonly predicateType: string; readonly bytes: Uint8Array }[];
+}
+
+function statementsOf(
+  name: string,
+  descriptor: OciDescriptor,
+  sbom: string,
+  configuration: object,
+): Work['statements'] {
+  const predicates: readonly (readonly [string, unknown])[] = [
+    [signPredicate, {}],
+    [spdxPredicate, JSON.parse(sbom)],
+    [configurationPredicate, configuration],
+  ];
+  return predicates.map(([predicateType, predicate]) => {
+    const subject = [{ name, digest: { sha256: digestHex(descriptor) } }];
+    return {
+      predicateType,
+      bytes: Buffer.from(canonicalJson({ _type: statementType, subject, predicateType, predicate })),
+    };
+  });
+}
+
+async function signWith(objects: Objects, hand: Hand, work: Work): Promise<SignedBy> {
+  const shelf = createShelf(objects);
+  const payload = signaturePayload(work.descriptor, work.name);
+  const { signature, witness } = await hand.sign(payload);
+  const sig = signatureLayer(payload, signature, witness);
+  await shelf.putBlob(sig);
+  const att: SignedBy['att'] = [];
+  const bundles: Referrer[] = [];
+  for (const { predicateType, bytes } of work.statements) {
+    const made = await hand.attest(bytes);
+    // cosign has its signatures without a statement under `.sig`.
+    if (predicateType !== signPredicate) {
+      const layer = attestationLayer(made.envelope, predicateType, made.witness);
+      await shelf.putBlob(layer);
+      att.push(layerOf(layer.descriptor));
+    }
+    const bundle = ociBlob(bundleMediaType, Buffer.from(made.bundle));
+    await shelf.putBlob(bundle);
+    const referrer = referrerManifest({
+      artifactType: bundleMediaType,
+      layers: [bundle.descriptor],
+      subject: work.descriptor,
+      // sigstore/cosign `specs/BUNDLE_SPEC.md`, "Annotations".
+      annotations: {
+        'dev.sigstore.bundle.content': 'dsse-envelope',
+        'dev.sigstore.bundle.predicateType': predicateType,
+        'org.opencontainers.image.created': work.at,
+      },
+    });
+    await shelf.put(referrer);
+    bundles.push(referrerOf(referrer));
+  }
+  return { by: hand.by, sig: layerOf(sig.descriptor), att, bundles, blobs: [...shelf.stored()] };
+}
+
+/** Stores blobs, and knows which. */
+function createShelf(objects: Objects) {
+  const stored = new Set<string>();
+  async function putBlob({ descriptor, bytes }: OciBlob): Promise<string> {
+    const hex = digestHex(descriptor);
+    await objects.put(blobKey(hex), bytes);
+    stored.add(hex);
+    return hex;
+  }
+  return {
+    putBlob,
+    /** A manifest and its configuration; gives its digest, hex. */
+    async put({ manifest, config }: { readonly manifest: OciBlob; readonly config: OciBlob }): Promise<string> {
+      await putBlob(config);
+      return putBlob(manifest);
+    },
+    stored: () => [...stored],
+  };
+}
+
+function layerOf({ mediaType, digest, size, annotations }: OciDescriptor): SignedBy['sig'] {
+  return { mediaType, digest, size, ...(annotations === undefined ? {} : { annotations: { ...annotations } }) };
+}
+
+function referrerOf({ manifest: { descriptor } }: ReferrerManifest): Referrer {
+  return { ...layerOf(descriptor), artifactType: descriptor.artifactType };
+}
+
+/** As the types of the format have it: no key without a value. */
+function plain({ annotations, ...layer }: SignedBy['sig']): OciDescriptor {
+  return annotations === undefined ? layer : { ...layer, annotations };
 }
 
 /** What is attached to a manifest, by its digest; what cannot be read counts as nothing, and is made anew. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openImageSigner } from '../../../src/adapters/keys/image-key.ts';
+import { createImageKeyRing } from '../../../src/adapters/keys/image-key.ts';
 import { createKeyRing } from '../../../src/adapters/keys/key-ring.ts';
 import { checkKeys } from '../../../src/cli/key-check.ts';
 import { keysCommand } from '../../../src/cli/keys.ts';
@@ -48,9 +48,9 @@ function doctor(file: string) {
 test('keys are listed, rotated and retired, and doctor says what each is for', async () => {
   const listed = await run(open, 'list');
   expect(listed.out).toMatch(
-    /KEY +STATE +SINCE +BITS +SEALED +FINGERPRINT\nbox +signs +2026-06-01 +2048 +no +[0-9a-f]{16}/,
+    /KEY +FOR +STATE +SINCE +BITS +SEALED +FINGERPRINT\nbox +packages +signs +2026-06-01 +2048 +no +[0-9a-f]{16}/,
   );
-  expect(listed.out).toMatch(/\nbox-2 +next /);
+  expect(listed.out).toMatch(/\nbox-2 +packages +next /);
   expect((await run(open, 'new')).err).toContain('request.refused: the key box-2 is next already');
   expect(await doctor(open)).toMatchObject({
     state: 'warn',
@@ -72,19 +72,41 @@ test('keys are listed, rotated and retired, and doctor says what each is for', a
 
 test('keys are sealed; without the passphrase the command and doctor say what to do', async () => {
   expect(await run(open, 'seal')).toMatchObject({ exitCode: 3, err: expect.stringContaining('REGROW_KEY_PASSPHRASE') });
-  const { publicKey } = await openImageSigner(keys);
+  const { signer } = await createImageKeyRing({ folder: keys, clock }).open();
   expect((await doctor(open)).text).toContain('not sealed: box, box-2, cosign');
   expect((await run(sealed, 'seal')).out).toBe('Sealed: box, box-2, cosign.\n');
-  expect((await openImageSigner(keys, 'correct horse')).publicKey).toBe(publicKey);
+  const opened = await createImageKeyRing({ folder: keys, clock, passphrase: 'correct horse' }).open();
+  expect(opened.signer.publicKey).toBe(signer.publicKey);
   expect(readFileSync(join(keys, 'box-2.rsa'), 'utf8')).not.toContain('PRIVATE KEY');
   expect(await doctor(sealed)).toEqual({
     name: 'signing keys',
     state: 'ok',
-    text: 'box-2.rsa.pub signs; all are sealed',
+    text: 'box-2.rsa.pub signs; of images cosign.pub signs; all are sealed',
   });
   expect(await doctor(open)).toMatchObject({ state: 'fail', text: expect.stringContaining('is sealed') as string });
   expect(await run(open, 'list')).toMatchObject({ exitCode: 3 });
   expect((await run(sealed, 'export', 'box-2')).out).toMatch(/^-----BEGIN RSA PRIVATE KEY-----\n/);
+});
+
+test('keys of images are made, rotated and retired beside those of packages', async () => {
+  const file = join(folder, 'images.yaml');
+  writeFileSync(file, `stateDirectory: ${join(folder, 'images')}\npublish: {keyName: box}\n`);
+  await createKeyRing({ folder: join(folder, 'images/keys'), name: 'box', clock, bits: 2048 }).add();
+  expect((await run(file, 'rotate', '--images')).err).toContain('request.refused: there is no key yet');
+  expect((await run(file, 'new', '--images')).out).toContain('cosign.pub is made');
+  expect((await run(file, 'new', '--images')).out).toContain('cosign-2.pub is made');
+  expect((await run(file, 'list')).out).toMatch(/\ncosign +images +signs .* 256 +no .*\ncosign-2 +images +next /);
+  const rotated = await run(file, 'rotate', '--images');
+  expect(rotated.out).toContain('cosign-2.pub signs from now on, cosign.pub stays trusted');
+  expect((await doctor(file)).text).toContain('box.rsa.pub signs; of images cosign-2.pub signs; cosign is trusted;');
+  expect(await run(file, 'retire', 'cosign-2')).toMatchObject({ exitCode: 1 });
+  expect((await run(file, 'retire', 'cosign')).out).toContain('cosign.pub is trusted no more');
+  expect((await run(file, 'export', 'cosign-2')).out).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
+  expect(JSON.parse((await run(file, 'list', '--json')).out).keys).toMatchObject([
+    { name: 'box', use: 'packages', state: 'signs' },
+    { name: 'cosign', use: 'images', state: 'retired' },
+    { name: 'cosign-2', use: 'images', state: 'signs' },
+  ]);
 });
 
 test('the first key is made by the command as well as by the publisher', async () => {

@@ -6,7 +6,12 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readRegistryAuth } from '../../../../src/adapters/oci/credentials.ts';
 import { createRegistries } from '../../../../src/adapters/oci/registries.ts';
-import { attachedLayers, attachmentManifest, signatureLayer } from '../../../../src/formats/cosign.ts';
+import {
+  attachedLayers,
+  attachmentManifest,
+  signatureLayer,
+  signaturePayload,
+} from '../../../../src/formats/cosign.ts';
 import { imageKeyKey } from '../../../../src/model/attachment.ts';
 import { blobKey } from '../../../../src/ports/objects.ts';
 import type { RegistryBlob } from '../../../../src/ports/registry.ts';
@@ -181,7 +186,8 @@ describe.skipIf(isMissing('docker-registry'))('an image in docker-registry', () 
     const layersAt = async () => attachedLayers((await repository.manifest(tag))!.bytes);
     const before = await layersAt();
     expect(before).toHaveLength(1);
-    const foreign = signatureLayer({ digest: image.digest }, 'theirs', createTestImageSigner().sign);
+    const payload = signaturePayload({ digest: image.digest }, 'theirs');
+    const foreign = signatureLayer(payload, createTestImageSigner().sign(payload));
     const { manifest, config } = attachmentManifest([foreign.descriptor]);
     for (const { descriptor, bytes } of [foreign, config]) {
       async function* read() {
