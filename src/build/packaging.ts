@@ -1,8 +1,8 @@
 import { RegrowError } from '../errors.ts';
 import { assembleApk } from '../formats/apk-assembly.ts';
 import { type ElfFile, readElf } from '../formats/elf.ts';
+import { type PackageSbomFacts, sbomPath, writePackageSbom } from '../formats/package-sbom.ts';
 import { checkSize, checkTree } from '../formats/package-tree.ts';
-import { type SpdxFacts, writeSpdx } from '../formats/spdx.ts';
 import type { TarEntry } from '../formats/tar.ts';
 import type { Artifact } from '../model/artifact.ts';
 import { sha256 } from '../model/canonical.ts';
@@ -36,7 +36,7 @@ export interface PackagingInput {
   /** `.melange.yaml`: the recipe as built, with its resolved environment. */
   readonly configuration: string;
   /** What the SBOM says of where the package comes from. */
-  readonly provenance: Pick<SpdxFacts, 'distribution' | 'recipe' | 'sources' | 'tools'>;
+  readonly provenance: Pick<PackageSbomFacts, 'distribution' | 'recipe' | 'sources' | 'tools' | 'licenseTexts'>;
 }
 
 export interface PackagedTree {
@@ -119,10 +119,10 @@ function tarEntry(name: string, entry: TreeEntry, contents: ReadonlyMap<string, 
 /** The SBOM as a file of the package, with the directories above it that the build did not make. */
 function sbomEntries(input: PackagingInput): readonly TarEntry[] {
   const { package: recipe, fullVersion, target, origin, sourceDateEpoch } = input;
-  const path = `var/lib/db/sbom/${recipe.name}-${fullVersion}.spdx.json`;
+  const path = sbomPath(recipe.name, fullVersion);
   const present = new Map(input.tree.entries.map((entry) => [entry.path, entry.type]));
   if (present.has(path)) throw wrongTree(recipe.name, path, 'is written by the packager, not by a recipe');
-  const text = writeSpdx({
+  const text = writePackageSbom({
     ...input.provenance,
     name: recipe.name,
     version: fullVersion,

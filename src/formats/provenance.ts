@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Artifact } from '../model/artifact.ts';
 import type { BuildRequest, BuildResult, BuildSource } from '../model/build.ts';
 import { parseTarget } from '../model/target.ts';
-import { apkPurl } from './spdx.ts';
+import { apkPurl } from './purl.ts';
 
 /** The payload type of an in-toto statement (in-toto attestation `spec/v1/envelope.md`). */
 export const inTotoPayloadType = 'application/vnd.in-toto+json';

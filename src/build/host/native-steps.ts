@@ -1,5 +1,5 @@
 import { RegrowError } from '../../errors.ts';
-import { decodeName } from '../../formats/spdx.ts';
+import { decodeName } from '../../formats/purl.ts';
 import type { BuildSource } from '../../model/build.ts';
 import type { ResolvedStep } from '../../model/recipe/resolved.ts';
 import type { Git } from '../../ports/git.ts';

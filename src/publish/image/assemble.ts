@@ -82,8 +82,15 @@ export async function assembleImage(input: ImageInput): Promise<AssembledImage> 
   };
   const config = ociConfig(image);
   const manifest = ociManifest(image, config);
-  const facts = { name, manifest: manifest.descriptor, packages: infos, osRelease: readText(root, 'etc/os-release') };
-  const sbom = ociBlob('application/spdx+json', Buffer.from(writeImageSbom({ ...facts, sourceDateEpoch })));
+  const facts = {
+    name,
+    manifest: manifest.descriptor,
+    layers: image.layers.map(({ descriptor }) => descriptor),
+    packages: packages.map(({ apk }) => apk),
+    read: (path: string) => readText(root, path),
+    sourceDateEpoch,
+  };
+  const sbom = ociBlob('application/spdx+json', Buffer.from(writeImageSbom(facts)));
   const blobs = [...image.layers, config, manifest, sbom];
   return {
     manifest: manifest.descriptor,

@@ -378,11 +378,12 @@ volumes: [/data]
     };
     expect(document.packages.map(({ name, versionInfo }) => `${name} ${versionInfo}`)).toEqual([
       `i ${image.manifest.digest}`,
+      ...manifestOf(image).layers.map(({ digest }) => `${digest} undefined`),
       'box 3',
       'base 1.0-r0',
       'z+ 1-r0',
     ]);
-    expect(document.packages[2]?.externalRefs?.[0]?.referenceLocator).toBe(
+    expect(document.packages[3]?.externalRefs?.[0]?.referenceLocator).toBe(
       'pkg:apk/box/base@1.0-r0?arch=x86_64&distro=box-3',
     );
     for (const [hex, bytes] of blobs) expect(sha256(bytes)).toBe(hex);
