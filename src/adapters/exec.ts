@@ -5,8 +5,8 @@ import type { Exec, ExecRequest, ExecResult } from '../ports/exec.ts';
 /** Bytes of each output kept when the request names no limit. */
 const defaultLimit = 16 * 1024 * 1024;
 
-/** Milliseconds between asking a process group to end and ending it. */
-const grace = 2_000;
+/** How a process group is asked to end, and the milliseconds before it is ended. */
+const politely = { signal: 'SIGTERM', grace: 2_000 } as const;
 
 /**
  * Runs programs of the host that we trust (git, tar, cc), each in a process group of its own, so that an abort or a time
@@ -29,8 +29,9 @@ async function run(request: ExecRequest): Promise<ExecResult> {
     reject: false,
     stripFinalNewline: false,
   });
-  const stdout = collect(subprocess.stdout, request.limit ?? defaultLimit);
-  const stderr = collect(subprocess.stderr, request.limit ?? defaultLimit);
+  const { limit = defaultLimit, stop = politely, onOutput } = request;
+  const stdout = collect(subprocess.stdout, limit, onOutput);
+  const stderr = collect(subprocess.stderr, limit, onOutput);
 
   const kill = (signal: NodeJS.Signals): void => signalGroup(subprocess.pid, signal);
   let ended: 'time' | 'abort' | undefined;
@@ -38,8 +39,8 @@ async function run(request: ExecRequest): Promise<ExecResult> {
   const end = (why: 'time' | 'abort'): void => {
     if (ended !== undefined) return;
     ended = why;
-    kill('SIGTERM');
-    force = setTimeout(() => kill('SIGKILL'), grace);
+    kill(stop.signal);
+    force = setTimeout(() => kill('SIGKILL'), stop.grace);
   };
   const timer = request.timeout === undefined ? undefined : setTimeout(() => end('time'), request.timeout);
   const onAbort = (): void => end('abort');
@@ -68,10 +69,15 @@ async function run(request: ExecRequest): Promise<ExecResult> {
 }
 
 /** Keeps the first `limit` bytes of a stream and reads the rest away, so that the program never blocks on a full pipe. */
-function collect(stream: NodeJS.ReadableStream | null, limit: number): () => Uint8Array {
+function collect(
+  stream: NodeJS.ReadableStream | null,
+  limit: number,
+  onOutput: ((chunk: Uint8Array) => void) | undefined,
+): () => Uint8Array {
   const chunks: Uint8Array[] = [];
   let kept = 0;
   stream?.on('data', (chunk: Uint8Array) => {
+    onOutput?.(chunk);
     if (kept >= limit) return;
     const part = chunk.subarray(0, limit - kept);
     chunks.push(part);

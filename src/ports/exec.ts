@@ -9,6 +9,13 @@ export interface ExecRequest {
   /** Bytes of output kept; more is cut. Default 16 MiB. */
   readonly limit?: number;
   readonly signal?: AbortSignal;
+  /**
+   * How it is asked to end, on abort or when its time is up, and the milliseconds that it then has before it is ended.
+   * Default SIGTERM and 2 s.
+   */
+  readonly stop?: { readonly signal: 'SIGTERM' | 'SIGINT'; readonly grace: number };
+  /** Takes both outputs as they come, also what is beyond `limit`. */
+  readonly onOutput?: (chunk: Uint8Array) => void;
 }
 
 export interface ExecResult {

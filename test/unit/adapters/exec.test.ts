@@ -54,6 +54,28 @@ describe('exec', () => {
     });
   });
 
+  test('asks as it is told to, waits as long as it is told to, and then ends it', async () => {
+    const controller = new AbortController();
+    const said: string[] = [];
+    const run = (script: string, grace: number) => {
+      said.length = 0;
+      return exec.run({
+        argv: ['/bin/sh', '-c', script],
+        env: { PATH: '/usr/bin:/bin' },
+        timeout: 300,
+        stop: { signal: 'SIGINT', grace },
+        signal: controller.signal,
+        onOutput: (chunk) => said.push(text(chunk)),
+      });
+    };
+    const tidy = await run('trap "echo tidied; exit 7" INT; while :; do sleep 0.05; done', 10_000);
+    expect(said.join('')).toBe('tidied\n');
+    expect(tidy).toMatchObject({ exitCode: 7, timedOut: true });
+    const stubborn = await run('trap "" INT; echo deaf; sleep 60', 100);
+    expect(said.join('')).toBe('deaf\n');
+    expect(stubborn).toMatchObject({ timedOut: true });
+  });
+
   test('a program that is not there is named with its remedy', async () => {
     await expect(exec.run({ argv: ['regrow-no-such-tool'], env: { PATH: '/usr/bin' } })).rejects.toMatchObject({
       code: 'tool.missing',
