@@ -48,6 +48,8 @@ export type ErrorCode =
   | 'solve.unsatisfiable'
   | 'repository.moved' // the pointer was swapped by someone else
   | 'repository.corrupt'
+  | 'verify.inputs-gone' // what a published package was built from is no longer kept
+  | 'verify.engine-other' // another version of the engine built it
   | 'image.invalid'
   | 'image.failed' // the image did not run
   // registries that images are pushed to

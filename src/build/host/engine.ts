@@ -1,25 +1,17 @@
-import { RegrowError, toRegrowError } from '../../errors.ts';
-import {
-  type BuildFailure,
-  type BuildRequest,
-  type BuildResult,
-  type BuildSource,
-  buildResultSchema,
-  type TestResult,
-} from '../../model/build.ts';
+import { RegrowError } from '../../errors.ts';
+import type { BuildRequest, BuildResult, TestResult } from '../../model/build.ts';
 import { parseDependency } from '../../model/dependency.ts';
 import { createPipelineLibrary } from '../../model/recipe/pipeline.ts';
 import { parseRecipe, type Recipe } from '../../model/recipe/recipe.ts';
 import { resolveRecipe } from '../../model/recipe/resolve.ts';
 import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
 import { parseTarget } from '../../model/target.ts';
-import { stagingKey } from '../../ports/objects.ts';
 import type { Workspace } from '../../ports/workspace.ts';
+import { type BuildNames, type BuildOutcome, type BuildProgress, runBuild } from '../build-run.ts';
 import type { PackagedTree } from '../packaging.ts';
-import { type BuildLog, createBuildLog } from './build-log.ts';
+import type { BuildLog } from './build-log.ts';
 import { writeConfiguration } from './configuration.ts';
 import { directories, type HostEngineContext } from './context.ts';
-import { buildFailure, isPassing } from './failure.ts';
 import { hostCommands } from './host-tools.ts';
 import { makeOutputDirectories, packageOutputs } from './outputs.ts';
 import { findRefusals, refuseUnless } from './refusals.ts';
@@ -29,13 +21,6 @@ import { runTest, writeFiles } from './test-run.ts';
 
 /** Part of every build key: raised when the same request gives other bytes than before. */
 export const hostEngineVersion = 2;
-
-/** What a build is known by. */
-export interface BuildNames {
-  readonly buildKey: string;
-  /** Digest of the build request. */
-  readonly request: string;
-}
 
 /**
  * Builds and tests the packages of one recipe on the host's toolchain, each step in a sandbox without network, and leaves
@@ -49,61 +34,20 @@ export async function runHostBuild(
   names: BuildNames,
   signal: AbortSignal,
 ): Promise<BuildResult> {
-  const earlier = await readPassed(context, names.buildKey);
-  if (earlier !== undefined) return earlier;
-  const started = context.clock.now();
-  const log = createBuildLog(context.limits.outputLimit, (text) => context.liveLog?.add(names.buildKey, text));
-  const build: RunningBuild = { request, context, log, signal, step: undefined, sources: () => [] };
-  let packages: readonly PackagedTree[] = [];
-  let tests: readonly TestResult[] = [];
-  let failure: BuildFailure | undefined;
-  try {
-    ({ packages, tests } = await run(build));
-    failure = tests.find((test) => test.outcome === 'failed')?.failure;
-  } catch (thrown) {
-    const error = toRegrowError(thrown, { package: request.package });
-    log.say(`failed: ${error.message}${error.remedy === undefined ? '' : `; ${error.remedy}`}`);
-    if (isPassing(error)) throw error;
-    failure = buildFailure(error, build.step?.(), log.tail(30));
-  } finally {
-    await context.liveLog?.end(names.buildKey);
-  }
-  const kept = failure === undefined ? packages : [];
-  const result: BuildResult = {
-    schema: 1,
-    buildKey: names.buildKey,
-    request: names.request,
-    outcome: failure === undefined ? 'passed' : 'failed',
-    artifacts: kept.map(({ artifact }) => artifact),
-    tests: [...tests],
-    ...(failure === undefined ? {} : { failure }),
-    log: stagingKey(names.buildKey, 'log'),
-    startedAt: started.toISOString(),
-    milliseconds: context.clock.now().getTime() - started.getTime(),
-    builder: context.builder,
-    sources: [...build.sources()],
-  };
-  await leave(context, result, kept, log);
-  return result;
+  return runBuild(context, { package: request.package, names }, (progress) =>
+    run({ request, context, progress, log: progress.log, signal }),
+  );
 }
 
 interface RunningBuild {
   readonly request: BuildRequest;
   readonly context: HostEngineContext;
+  readonly progress: BuildProgress;
   readonly log: BuildLog;
   readonly signal: AbortSignal;
-  /** The step that is running; for the failure. */
-  step: (() => string | undefined) | undefined;
-  /** What the steps fetched until now. */
-  sources: () => readonly BuildSource[];
 }
 
-interface Outcome {
-  readonly packages: readonly PackagedTree[];
-  readonly tests: readonly TestResult[];
-}
-
-async function run(build: RunningBuild): Promise<Outcome> {
+async function run(build: RunningBuild): Promise<BuildOutcome> {
   const { request, context, log } = build;
   const target = parseTarget(request.target);
   log.say(`${request.package} ${request.version}-r${request.epoch} for ${request.target}`);
@@ -177,10 +121,10 @@ async function buildPackages(build: RunningBuild, place: BuildPlace): Promise<re
   );
   const { compiler } = runner;
   if (compiler !== undefined) log.say(`compiler: ${compiler}`);
-  build.step = runner.current;
-  build.sources = runner.sources;
+  build.progress.step = runner.current;
+  build.progress.sources = runner.sources;
   for (const one of resolved.packages) await runner.run(one.steps);
-  build.step = () => 'package';
+  build.progress.step = () => 'package';
 
   const packages = await packageOutputs(workspace, {
     request,
@@ -239,25 +183,4 @@ function checkEnvironment(
 
 function nameOf(provide: string): string {
   return provide.split(/[=<>~]/, 1)[0] ?? provide;
-}
-
-async function readPassed(context: HostEngineContext, buildKey: string): Promise<BuildResult | undefined> {
-  const object = await context.objects.get(stagingKey(buildKey, 'result.json'));
-  if (object === undefined) return undefined;
-  const parsed = buildResultSchema.safeParse(JSON.parse(new TextDecoder().decode(object.bytes)));
-  return parsed.success && parsed.data.outcome === 'passed' ? parsed.data : undefined;
-}
-
-/** Packages and log first; `result.json` says that all the rest is there. */
-async function leave(
-  context: HostEngineContext,
-  result: BuildResult,
-  packages: readonly PackagedTree[],
-  log: BuildLog,
-): Promise<void> {
-  for (const { artifact, bytes } of packages) {
-    await context.objects.put(stagingKey(result.buildKey, `${artifact.info.name}-${artifact.info.version}.apk`), bytes);
-  }
-  await context.objects.put(result.log, log.bytes());
-  await context.objects.put(stagingKey(result.buildKey, 'result.json'), Buffer.from(JSON.stringify(result)));
 }

@@ -16,7 +16,7 @@ export function failureClass(code: ErrorCode): FailureClass {
     case 'repository':
       return 'dependency';
     case 'build':
-      return code === 'build.refused' ? 'recipe' : 'package';
+      return code === 'build.refused' || code === 'build.network-denied' ? 'recipe' : 'package';
     default:
       return 'infrastructure';
   }

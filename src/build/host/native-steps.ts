@@ -2,8 +2,8 @@ import { RegrowError } from '../../errors.ts';
 import { decodeName } from '../../formats/purl.ts';
 import type { BuildSource } from '../../model/build.ts';
 import type { ResolvedStep } from '../../model/recipe/resolved.ts';
-import type { Git } from '../../ports/git.ts';
-import type { Sources } from '../../ports/sources.ts';
+import type { Git, GitCommit } from '../../ports/git.ts';
+import type { FetchedSource, Sources } from '../../ports/sources.ts';
 import type { Workspace } from '../../ports/workspace.ts';
 
 export interface NativeStepContext {
@@ -29,17 +29,77 @@ export function runNativeStep(step: ResolvedStep, context: NativeStepContext): P
     : fetchArchive(inputs, step.workingDirectory, context);
 }
 
+/** Brings what a `fetch` asks for, held to the hashes that the recipe pins. */
+export function fetchPinned(
+  inputs: Inputs,
+  { sources, signal }: Pick<NativeStepContext, 'sources' | 'signal'>,
+): Promise<FetchedSource> {
+  const sha256 = inputs['expected-sha256'] ?? '';
+  const sha512 = inputs['expected-sha512'] ?? '';
+  const expected = { ...(sha256 === '' ? {} : { sha256 }), ...(sha512 === '' ? {} : { sha512 }) };
+  return sources.fetch(inputs['uri'] ?? '', expected, signal);
+}
+
+/** What the SBOM says of a fetched file. */
+export function archiveSource(inputs: Inputs, file: FetchedSource): BuildSource {
+  const sha512 = (inputs['expected-sha512'] ?? '') === '' ? {} : { sha512: file.sha512 };
+  return { kind: 'archive', url: inputs['uri'] ?? '', sha256: file.sha256, ...sha512 };
+}
+
+/**
+ * Checks out what a `git-checkout` asks for into a directory, which no step has been in. Errors: source.hash-mismatch where it
+ * is not the commit that the recipe pins.
+ */
+export async function checkOutPinned(
+  inputs: Inputs,
+  into: string,
+  context: Pick<NativeStepContext, 'git' | 'package' | 'signal'>,
+): Promise<GitCommit> {
+  const { repository, tag, branch, expected } = gitInputs(inputs);
+  const head = await context.git.checkout({
+    repository,
+    ...(tag === '' ? {} : { tag }),
+    ...(tag !== '' || branch === '' ? {} : { branch }),
+    ...(expected === '' ? {} : { commit: expected }),
+    into,
+    recurseSubmodules: inputs['recurse-submodules'] === 'true',
+    signal: context.signal,
+  });
+  if (expected === '' || head.commit === expected) return head;
+  throw new RegrowError(
+    'source.hash-mismatch',
+    `${tag === '' ? branch : tag} of ${repository} is commit ${head.commit}, the recipe pins ${expected}`,
+    {
+      package: context.package,
+      field: 'git-checkout.expected-commit',
+      remedy: 'find out why upstream moved the tag before you change the commit in the recipe',
+    },
+  );
+}
+
+/** What the SBOM says of a repository that was checked out. */
+export function gitSource(inputs: Inputs, { commit }: GitCommit): BuildSource {
+  const { repository, tag } = gitInputs(inputs);
+  return { kind: 'git', repository, ...(tag === '' ? {} : { tag }), commit };
+}
+
+function gitInputs(inputs: Inputs) {
+  return {
+    repository: inputs['repository'] ?? '',
+    tag: inputs['tag'] ?? '',
+    branch: inputs['branch'] ?? '',
+    expected: inputs['expected-commit'] ?? '',
+  };
+}
+
 async function fetchArchive(
   inputs: Inputs,
   workingDirectory: string,
   context: NativeStepContext,
 ): Promise<BuildSource> {
-  const { workspace, sources, say, signal } = context;
+  const { workspace, say } = context;
   const uri = inputs['uri'] ?? '';
-  const sha256 = inputs['expected-sha256'] ?? '';
-  const sha512 = inputs['expected-sha512'] ?? '';
-  const expected = { ...(sha256 === '' ? {} : { sha256 }), ...(sha512 === '' ? {} : { sha512 }) };
-  const file = await sources.fetch(uri, expected, signal);
+  const file = await fetchPinned(inputs, context);
   say(`fetched ${uri}, ${file.bytes} bytes, sha256 ${file.sha256}`);
   const directory = workspacePath(workingDirectory, '.', context);
   const name = baseName(uri);
@@ -56,15 +116,12 @@ async function fetchArchive(
       context.build,
     );
   }
-  return { kind: 'archive', url: uri, sha256: file.sha256, ...(sha512 === '' ? {} : { sha512: file.sha512 }) };
+  return archiveSource(inputs, file);
 }
 
 async function checkOut(inputs: Inputs, workingDirectory: string, context: NativeStepContext): Promise<BuildSource> {
-  const { workspace, git, say, signal } = context;
-  const repository = inputs['repository'] ?? '';
-  const tag = inputs['tag'] ?? '';
-  const branch = inputs['branch'] ?? '';
-  const expected = inputs['expected-commit'] ?? '';
+  const { workspace, say } = context;
+  const { repository, tag, expected } = gitInputs(inputs);
   const destination = workspacePath(workingDirectory, inputs['destination'] ?? '.', context);
   if (await workspace.exists(`${destination}/.git`)) {
     throw new RegrowError(
@@ -77,35 +134,13 @@ async function checkOut(inputs: Inputs, workingDirectory: string, context: Nativ
       },
     );
   }
-  const checkOutInto = (into: string) =>
-    git.checkout({
-      repository,
-      ...(tag === '' ? {} : { tag }),
-      ...(tag !== '' || branch === '' ? {} : { branch }),
-      ...(expected === '' ? {} : { commit: expected }),
-      into,
-      recurseSubmodules: inputs['recurse-submodules'] === 'true',
-      signal,
-    });
   // Not where a step was before: it may have left repositories, also of submodules, with settings that make git run
   // programs, here where nothing holds them.
-  const head = await workspace.fill(destination, checkOutInto, context.build);
-  if (expected !== '' && head.commit !== expected) {
-    const ref = tag === '' ? branch : tag;
-    throw new RegrowError(
-      'source.hash-mismatch',
-      `${ref} of ${repository} is commit ${head.commit}, the recipe pins ${expected}`,
-      {
-        package: context.package,
-        field: 'git-checkout.expected-commit',
-        remedy: 'find out why upstream moved the tag before you change the commit in the recipe',
-      },
-    );
-  }
+  const head = await workspace.fill(destination, (into) => checkOutPinned(inputs, into, context), context.build);
   // Checking out gives every file the time of now; the commit's is the same each time.
   await workspace.setTimes(destination, head.time);
   say(`checked out ${repository} at ${head.commit}${expected === '' ? ', which the recipe does not pin' : ''}`);
-  return { kind: 'git', repository, ...(tag === '' ? {} : { tag }), commit: head.commit };
+  return gitSource(inputs, head);
 }
 
 /** A path of the sandbox below `/home/build`, relative to the workspace. */

@@ -18,14 +18,15 @@ export interface RefusalFacts {
   readonly hostArch: Arch;
 }
 
-/** There is no other engine yet that could be named. */
-const doWithout = 'change the recipe so that it does without: the host engine is the only one';
+const doWithout = 'change the recipe so that it does without';
+const useMelange =
+  'have melange build it (build.engine or build.engines, docs/melange-engine.md), or change the recipe so that it does without';
 
 /** Everything that the engine would stumble over, found before anything runs. */
 export function findRefusals(facts: RefusalFacts): readonly Refusal[] {
   const { recipe, resolved, target, hostArch } = facts;
   const refusals: Refusal[] = [];
-  const refuse = (field: string, what: string, remedy: string = doWithout): void => {
+  const refuse = (field: string, what: string, remedy: string = useMelange): void => {
     refusals.push({ field, what, remedy });
   };
 
@@ -45,10 +46,11 @@ export function findRefusals(facts: RefusalFacts): readonly Refusal[] {
   }
   refuseEnvironment(recipe.environment, 'environment', refuse);
   refuseEnvironment(recipe.test?.environment, 'test.environment', refuse);
-  if (recipe.package.setcap.length > 0) refuse('package.setcap', 'packages with file capabilities cannot be made');
+  if (recipe.package.setcap.length > 0)
+    refuse('package.setcap', 'packages with file capabilities cannot be made', doWithout);
   recipe.subpackages.forEach((subpackage, index) => {
     if (subpackage.setcap.length > 0)
-      refuse(`subpackages.${index}.setcap`, 'packages with file capabilities cannot be made');
+      refuse(`subpackages.${index}.setcap`, 'packages with file capabilities cannot be made', doWithout);
     refuseEnvironment(subpackage.test?.environment, `subpackages.${index}.test.environment`, refuse);
   });
   for (const one of resolved.packages) {
@@ -62,11 +64,12 @@ export function findRefusals(facts: RefusalFacts): readonly Refusal[] {
 export function refuseUnless(
   refusals: readonly Refusal[],
   where: { readonly package: string; readonly file: string },
+  engine = 'the host engine',
 ): void {
   const first = refusals[0];
   if (first === undefined) return;
   const reasons = refusals.map((one) => `${one.field}: ${one.what}`).join('; ');
-  throw new RegrowError('build.refused', `the host engine cannot build ${where.package}: ${reasons}`, {
+  throw new RegrowError('build.refused', `${engine} cannot build ${where.package}: ${reasons}`, {
     ...where,
     field: first.field,
     remedy: first.remedy,
@@ -79,10 +82,11 @@ function refuseEnvironment(environment: RecipeEnvironment | undefined, field: st
   const contents = environment?.contents;
   for (const key of ['repositories', 'build_repositories', 'runtime_repositories', 'keyring'] as const) {
     if ((contents?.[key].length ?? 0) > 0) {
-      refuse(`${field}.contents.${key}`, 'packages come from the repository of this distribution alone');
+      refuse(`${field}.contents.${key}`, 'packages come from the repository of this distribution alone', doWithout);
     }
   }
-  if (contents?.baseimage !== undefined) refuse(`${field}.contents.baseimage`, 'there is no base image to build on');
+  if (contents?.baseimage !== undefined)
+    refuse(`${field}.contents.baseimage`, 'there is no base image to build on', doWithout);
   const accounts = environment?.accounts;
   if (
     accounts !== undefined &&

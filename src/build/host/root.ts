@@ -57,7 +57,7 @@ export async function readLocked(
       const problem = found === undefined ? 'is not in the object store' : `has digest ${found}, not ${digest}`;
       throw new RegrowError('repository.corrupt', `${name} ${version} of the build environment ${problem} (${key})`, {
         package: name,
-        remedy: 'nothing to do: the next reconcile locks the environment again; regrow verify says what is broken',
+        remedy: 'nothing to do: the next reconcile locks the environment again',
       });
     }
     const apk = readApk(object.bytes);
