@@ -70,6 +70,19 @@ test('one that starts again with the same keys publishes nothing', async () => {
   expect((await newest(objects)).generation).toBe(1);
 });
 
+test('a key that was lost and made anew under its old name signs the index again', async () => {
+  const objects = await published();
+  const anew = createTestSigner('box');
+  await start(objects, { signer: anew, trusted: [anew], retired: [] });
+  const { index = '' } = (await newest(objects)).targets['x86_64-gnu'] ?? {};
+  const [signature] = readIndexFile(Buffer.from((await objects.get(blobKey(index)))?.bytes ?? [])).signatures;
+  if (signature === undefined) throw new Error('the index is not signed');
+  expect([opensslVerifies(signature, anew.publicKey), opensslVerifies(signature, old.publicKey)]).toEqual([
+    true,
+    false,
+  ]);
+});
+
 test('a retired key signs no index, and is laid out no more', async () => {
   const objects = await published();
   await start(objects, { signer: { ...young, older: [old] }, trusted: [young, old], retired: [] });
