@@ -14,10 +14,11 @@ export interface Removal {
   readonly target: TargetName;
 }
 
-/** Stores content by its digest, which it gives; what is there already stays. */
+/** Stores content by its digest, which it gives; what is there already stays, unless the disk has changed it. */
 export async function putBlob(objects: Objects, bytes: Uint8Array): Promise<string> {
   const digest = sha256(bytes);
-  if (!(await objects.has(blobKey(digest)))) await objects.put(blobKey(digest), bytes);
+  const there = (await objects.has(blobKey(digest))) ? await objects.get(blobKey(digest)) : undefined;
+  if (there === undefined || sha256(there.bytes) !== digest) await objects.put(blobKey(digest), bytes);
   return digest;
 }
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { RegrowError } from '../errors.ts';
 import type { Artifact } from '../model/artifact.ts';
-import { canonicalJson } from '../model/canonical.ts';
+import { canonicalJson, sha256 } from '../model/canonical.ts';
 import { type Generation, generationSchema, publishedPackagesSchema } from '../model/publication.ts';
 import type { TargetName } from '../model/target.ts';
 import { blobKey, type ObjectReader } from '../ports/objects.ts';
@@ -67,5 +67,6 @@ export async function readPackages(
   const key = blobKey(digest);
   const object = await objects.get(key);
   if (object === undefined) throw corrupt(key, `is gone: the package list of ${target}`);
+  if (sha256(object.bytes) !== digest) throw corrupt(key, 'is not what its digest says');
   return decode(key, object.bytes, publishedPackagesSchema);
 }

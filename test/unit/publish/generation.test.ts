@@ -11,6 +11,7 @@ import type { Addition } from '../../../src/publish/additions.ts';
 import { publishedPrefix } from '../../../src/publish/former.ts';
 import { type PublishOptions, type PublishTransaction, publishGeneration } from '../../../src/publish/generation.ts';
 import { generationsPrefix, readCurrent, readGeneration, readPackages } from '../../../src/publish/manifest.ts';
+import { resignIndexes } from '../../../src/publish/resign.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryObjects, type MemoryObjects } from '../../fakes/memory-objects.ts';
 import { crashAt } from '../../support/crashing-objects.ts';
@@ -260,6 +261,32 @@ describe('two publishers', () => {
       retry: 'never',
     });
     expect(await current(objects)).toEqual(generation);
+    const older = { ...signer, older: [createTestSigner('old')] };
+    await expect(resignIndexes({ objects, signer: older, clock }, 4)).rejects.toMatchObject({
+      code: 'repository.moved',
+      retry: 'never',
+    });
+    expect(await current(objects)).toEqual(generation);
+  });
+});
+
+describe('a store that the disk has changed', () => {
+  it('is repository.corrupt where a package list is not what its digest says', async () => {
+    const objects = createMemoryObjects();
+    const { targets } = await publish(objects, await stage(objects, 'tool'));
+    const key = blobKey(targets['x86_64-gnu']?.packages ?? '');
+    const text = Buffer.from(await bytesOf(objects, key)).toString('utf8');
+    await objects.put(key, Buffer.from(text.replaceAll('1.0.0-r0', '9.9.9-r0')));
+    await expect(publish(objects, await stage(objects, 'data'))).rejects.toMatchObject({ code: 'repository.corrupt' });
+    expect((await current(objects))?.generation).toBe(1);
+  });
+
+  it('is mended where it has something else in the place of what is published', async () => {
+    const [objects, other] = [createMemoryObjects(), createMemoryObjects()];
+    const planned = await publish(other, await stage(other, 'tool'));
+    const [artifact] = await readPackages(other, planned, 'x86_64-gnu');
+    await objects.put(blobKey(artifact?.digest ?? ''), Buffer.from('half of a pack'));
+    expect(await readWhole(objects, await publish(objects, await stage(objects, 'tool')))).toHaveLength(1);
   });
 });
 

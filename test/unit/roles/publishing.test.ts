@@ -2,12 +2,13 @@ import { beforeEach, expect, test } from 'vitest';
 import { type JobPayload, type JobType, jobId } from '../../../src/jobs/catalogue.ts';
 import type { JobState, Queues } from '../../../src/jobs/queues.ts';
 import type { Artifact } from '../../../src/model/artifact.ts';
+import { sha256 } from '../../../src/model/canonical.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { Generation } from '../../../src/model/publication.ts';
 import type { PublishRequest, VerifyRequest } from '../../../src/model/request.ts';
 import type { Result } from '../../../src/model/result.ts';
 import type { Verdict } from '../../../src/model/verdict.ts';
-import type { Objects } from '../../../src/ports/objects.ts';
+import { blobKey, type Objects } from '../../../src/ports/objects.ts';
 import { currentKey, encodeJson, generationKey } from '../../../src/publish/manifest.ts';
 import { type Book, openBook } from '../../../src/roles/conductor/book.ts';
 import type { PurposePlan } from '../../../src/roles/conductor/building.ts';
@@ -224,10 +225,11 @@ test('what was published and is there no more, because the pointer was put back,
 test('generations that came while nobody looked are told, oldest first', async () => {
   await recordGenerations(context, worldOf(generationOf(1, [`lib-1-r0 ${target}`]), lib));
   const packages = encodeJson([lib, user]);
-  await objects.put('blobs/sha256/ab/ab', packages);
+  const digest = sha256(packages);
+  await objects.put(blobKey(digest), packages);
   const second = {
     ...generationOf(2, [`user-1-r0 ${target}`]),
-    targets: { [target]: { index: 'ab', packages: 'ab' } },
+    targets: { [target]: { index: 'ab', packages: digest } },
   };
   await objects.put(generationKey(2), encodeJson(second));
   await recordGenerations(context, worldOf(generationOf(3, [`data-1-r0 ${target}`]), lib, user, data));
