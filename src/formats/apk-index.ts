@@ -1,4 +1,4 @@
-import { RegrowError } from '../errors.ts';
+import { RegrowError, reportError } from '../errors.ts';
 import { compareApkVersions } from '../model/apk-version.ts';
 import type { Artifact, PackageInfo } from '../model/artifact.ts';
 import type { Signer } from '../ports/signer.ts';
@@ -162,6 +162,27 @@ export function readIndexEntries(text: string): readonly IndexEntry[] {
     .map((paragraph) => paragraph.trim())
     .filter((paragraph) => paragraph !== '')
     .map(parseEntry);
+}
+
+/** Bytes of one line: apk-tools reads through a buffer of 128 KiB, and of an index with a longer line it takes nothing at all. */
+const lineLimit = 120 * 1024;
+
+/**
+ * What keeps a package out of an index, where it would say something else of another package or stop everybody from reading the
+ * rest; undefined where nothing does. `text`: its entry, where the caller has it already.
+ */
+export function entryProblem(entry: IndexEntry, text: string = indexEntryText(entry)): string | undefined {
+  const { name, version } = entry.info;
+  const long = text.length > lineLimit / 4 && text.split('\n').find((line) => Buffer.byteLength(line) > lineLimit);
+  if (long)
+    return `its ${long.slice(0, 2)} line in the index would have ${Buffer.byteLength(long)} bytes, and apk reads ${lineLimit}`;
+  try {
+    const [read, ...others] = readIndexEntries(text);
+    const isWhole = read?.checksum === entry.checksum && read.info.name === name && read.info.version === version;
+    return isWhole && others.length === 0 ? undefined : 'the index cannot say what it is';
+  } catch (thrown) {
+    return reportError(thrown).message;
+  }
 }
 
 /** Reads a signed or unsigned index; signatures are not judged here. Errors: package.malformed. */

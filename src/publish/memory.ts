@@ -1,5 +1,5 @@
 import { RegrowError } from '../errors.ts';
-import { indexEntryText, readIndexEntries } from '../formats/apk-index.ts';
+import { entryProblem, indexEntryText } from '../formats/apk-index.ts';
 import type { Artifact } from '../model/artifact.ts';
 import { canonicalJson } from '../model/canonical.ts';
 import type { Generation } from '../model/publication.ts';
@@ -51,12 +51,10 @@ export function createRepositoryMemory(): RepositoryMemory {
 /** The entry of a package, read back: a field that breaks out of its line would say something else of another package. */
 function checkedEntry(artifact: Artifact): string {
   const text = indexEntryText(artifact);
-  const entries = readIndexEntries(text);
+  const problem = entryProblem(artifact, text);
+  if (problem === undefined) return text;
   const { name, version } = artifact.info;
-  const [entry] = entries;
-  const isWhole = entry?.checksum === artifact.checksum && entry.info.name === name && entry.info.version === version;
-  if (entries.length === 1 && isWhole) return text;
-  throw new RegrowError('repository.corrupt', `the index cannot say what ${name}-${version} is`, {
+  throw new RegrowError('repository.corrupt', `${name}-${version} cannot be in an index: ${problem}`, {
     package: name,
     remedy: 'build it again, and withdraw what is published of it',
   });

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { RegrowError } from '../errors.ts';
 import { readApk, signApk, verifyApkSignature } from '../formats/apk.ts';
+import { entryProblem } from '../formats/apk-index.ts';
 import type { Artifact } from '../model/artifact.ts';
 import { canonicalJson, sha256 } from '../model/canonical.ts';
 import { parseTarget } from '../model/target.ts';
@@ -28,6 +29,8 @@ export function checkStaged(artifact: Artifact, bytes: Uint8Array): void {
   }
   if (apk.checksum !== artifact.checksum) throw refuse(artifact, 'has another checksum than its builder says');
   if (apk.info.arch !== parseTarget(artifact.target).arch) throw refuse(artifact, `is not for ${artifact.target}`);
+  const problem = entryProblem(artifact);
+  if (problem !== undefined) throw refuse(artifact, `cannot be in an index: ${problem}`);
 }
 
 /**

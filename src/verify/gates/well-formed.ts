@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { reportError } from '../../errors.ts';
+import { entryProblem } from '../../formats/apk-index.ts';
 import { checkTree } from '../../formats/package-tree.ts';
 import { isApkVersion } from '../../model/apk-version.ts';
 import { canonicalJson, sha256 } from '../../model/canonical.ts';
@@ -24,6 +25,8 @@ function problemsOf({ artifact, file, bytes, apk, problem }: ReadPackage, subjec
   if (!isApkVersion(apk.info.version)) problems.push(`${file} has a version that apk cannot read`);
   if (apk.info.origin !== subject.package)
     problems.push(`${file} has origin ${apk.info.origin}, not ${subject.package}`);
+  const entry = entryProblem(artifact);
+  if (entry !== undefined) problems.push(`${file} cannot be in an index: ${entry}`);
   const { arch } = parseTarget(subject.target);
   if (apk.info.arch !== arch) problems.push(`${file} is for ${apk.info.arch}, not ${arch}`);
   return [...problems, ...dataProblems(file, apk)];

@@ -60,6 +60,18 @@ test('a package that can never be published is refused by name; what does not ne
   ]);
 });
 
+test('a package that would make the index unreadable for everybody is refused, and the others are published', async () => {
+  const objects = createMemoryObjects();
+  const long = { description: 'x'.repeat(130 * 1024) };
+  const bad = await addition(objects, { name: 'long', nodes: { 'usr/share/long': 'x' }, recipe: long }, 'a');
+  const good = await addition(objects, { name: 'good', nodes: { 'usr/share/good': 'x' } }, 'b');
+  const result = await publish(objects, await publisher(objects), [bad, good]);
+  expect(result?.failure).toBeUndefined();
+  expect(result?.refused).toMatchObject([{ package: 'long', code: 'package.malformed' }]);
+  expect(result?.refused?.[0]?.message).toContain('its T: line in the index would have 133122 bytes');
+  expect(result?.generation?.added).toEqual(['good-1.0.0-r0 x86_64-gnu']);
+});
+
 test('nothing is published of a first batch that is refused as a whole', async () => {
   const objects = createMemoryObjects();
   const lost = await addition(objects, { name: 'lost', nodes: { 'usr/share/lost': 'x' } }, 'c');

@@ -205,6 +205,12 @@ describe('well-formed', () => {
     expect(outcome(inputOf([{ artifact, bytes: made.bytes }]), 'well-formed')).toMatch(because);
   });
 
+  it('fails for what would make the index unreadable', async () => {
+    const provides = Array.from({ length: 6000 }, (_, i) => `cmd:command-number-${i}=1.0.0-r0`);
+    const wide = await makePackage({ name: 'tool', recipe: { provides } });
+    expect(outcome(inputOf([wide]), 'well-formed')).toMatch(/cannot be in an index: its p: line .* and apk reads/);
+  });
+
   it('fails for a result that was changed after it was recorded, and for one of another request', () => {
     const recorded = artifactsStamp([tool.artifact]);
     expect(outcome(inputOf([tool], { artifacts: recorded, request: 'request' }), 'well-formed')).toMatch(/^passed/);
