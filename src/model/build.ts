@@ -13,6 +13,18 @@ export const lockedPackageSchema = z.strictObject({
   digest: z.string(),
 });
 
+export const engines = ['host', 'melange'] as const;
+export const runners = ['bubblewrap', 'docker', 'qemu'] as const;
+
+/** The melange that builds, and how it runs steps. Part of the build key. */
+export const melangeProgramSchema = z.strictObject({
+  /** As `melange version` says it: `v0.59.1`. */
+  version: z.string(),
+  runner: z.enum(runners),
+  /** Whether steps have the network. */
+  network: z.boolean(),
+});
+
 /**
  * Everything that a builder needs, and nothing else: stored as one object, named by its digest. `recorded` is not part of
  * the build key, but of the bytes: the first build of a key fixes it, a rebuild uses it again.
@@ -23,8 +35,10 @@ export const buildRequestSchema = z.strictObject({
   version: z.string(),
   epoch: z.number().int().nonnegative(),
   target: targetNameSchema,
-  engine: z.enum(['host']),
+  engine: z.enum(engines),
   engineVersion: z.number().int(),
+  /** With the melange engine. */
+  melange: melangeProgramSchema.optional(),
   recipe: z.strictObject({ path: z.string(), text: z.string() }),
   /** The pipelines that the recipe uses, by name, as text; what the distribution ships stands before the built-in ones. */
   pipelines: z.record(z.string(), z.string()),
@@ -37,7 +51,12 @@ export const buildRequestSchema = z.strictObject({
     z.string(),
     z.strictObject({ host: z.array(z.string()), packages: z.array(lockedPackageSchema) }),
   ),
-  recorded: z.strictObject({ commit: z.string(), sourceDateEpoch: z.number().int() }),
+  recorded: z.strictObject({
+    commit: z.string(),
+    sourceDateEpoch: z.number().int(),
+    /** Address of the repository of recipes, where it has one that others can reach. */
+    repository: z.string().optional(),
+  }),
 });
 
 /** infrastructure: ours, try again. dependency: something it builds with. upstream: the source. recipe: what it says. package: its build fails. */
@@ -117,6 +136,8 @@ export const buildAttemptSchema = z.strictObject({
 });
 
 export type LockedPackage = z.infer<typeof lockedPackageSchema>;
+export type Engine = (typeof engines)[number];
+export type MelangeProgram = z.infer<typeof melangeProgramSchema>;
 export type BuildRequest = z.infer<typeof buildRequestSchema>;
 export type FailureClass = z.infer<typeof failureClassSchema>;
 export type BuildFailure = z.infer<typeof buildFailureSchema>;

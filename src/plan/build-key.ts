@@ -20,6 +20,7 @@ export function buildKey(request: BuildRequest, resolved: ResolvedRecipe): strin
     target: request.target,
     engine: request.engine,
     engineVersion: request.engineVersion,
+    melange: request.melange,
     environment: environmentOf(request.environment),
     testEnvironments: Object.fromEntries(
       Object.entries(request.testEnvironments).map(([name, environment]) => [name, environmentOf(environment)]),
