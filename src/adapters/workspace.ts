@@ -40,7 +40,10 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
         const safe = label.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 60);
         const base = await realpath(await mkdtemp(join(options.directory, `${safe}-`)));
         await chmod(base, 0o755);
-        return { ...createWorkspace(base, options.exec, links), dispose: () => removeTree(base) };
+        return {
+          ...createWorkspace(base, options.exec, links),
+          dispose: () => guard(() => removeTree(options.exec, base)),
+        };
       });
     },
   };
@@ -53,6 +56,12 @@ function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace 
     const path = inside(relative);
     if (path === top) return path;
     return join(await realParent(top, dirname(path), relative), path.slice(dirname(path).length + 1));
+  };
+  /** The path of a directory itself, not of a link to one. */
+  const directory = async (relative: string): Promise<string> => {
+    const path = await contained(relative);
+    if ((await lstat(path).catch(() => undefined))?.isDirectory() === true) return path;
+    throw unsafe(relative, 'it is no directory');
   };
   const makeDirectory = async (relative: string, top = base): Promise<string> => {
     let path = base;
@@ -80,7 +89,7 @@ function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace 
       for (const directory of from) await mergeTree(directory, target, top);
       return value;
     } finally {
-      await removeTree(fresh);
+      await removeTree(exec, fresh);
     }
   };
 
@@ -102,13 +111,8 @@ function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace 
         const path = await contained(relative).catch(() => undefined);
         return path !== undefined && (await lstat(path).catch(() => undefined)) !== undefined;
       }),
-    list: (relative) => guard(async () => (await readdir(await contained(relative))).sort()),
-    walk: (relative) =>
-      guard(async (): Promise<readonly TreeEntry[]> => {
-        const path = await contained(relative);
-        if (!(await lstat(path)).isDirectory()) throw unsafe(relative, 'it is no directory');
-        return walkTree(path);
-      }),
+    list: (relative) => guard(async () => (await readdir(await directory(relative))).sort()),
+    walk: (relative) => guard(async (): Promise<readonly TreeEntry[]> => walkTree(await directory(relative))),
     unpack: (relative, entries) =>
       guard(async () => {
         await makeDirectory(relative);
@@ -137,7 +141,7 @@ function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace 
         await mergeHost(await contained(relative), libc, links);
       }),
     setTimes: (relative, time) => guard(async () => setTreeTimes(Buffer.from(await contained(relative)), time)),
-    remove: (relative) => guard(async () => removeTree(await contained(relative))),
+    remove: (relative) => guard(async () => removeTree(exec, await contained(relative))),
   };
 }
 
@@ -150,7 +154,10 @@ function components(relative: string): readonly string[] {
 }
 
 async function realParent(base: string, directory: string, shown: string): Promise<string> {
-  const real = await realpath(directory);
+  const real = await realpath(directory).catch((error: unknown) => {
+    if (!isCode(error, 'ENOENT') && !isCode(error, 'ELOOP') && !isCode(error, 'ENOTDIR')) throw error;
+    throw unsafe(shown, 'a part of it is not there, or a symlink on the way leads nowhere');
+  });
   if (real !== base && !real.startsWith(base + sep))
     throw unsafe(shown, 'a symlink on the way leads out of the directory');
   return real;
@@ -243,16 +250,29 @@ async function unpackEntries(base: string, entries: Iterable<UnpackEntry>): Prom
 }
 
 /** Removes a tree, also where its directories do not let their owner in; by way of another name, so that it is gone at once. */
-async function removeTree(path: string): Promise<void> {
+async function removeTree(exec: Exec, path: string): Promise<void> {
   const stat = await lstat(path).catch(() => undefined);
   if (stat === undefined) return;
   const doomed = `${path}.removed`;
   await rename(path, doomed);
-  await rm(doomed, { recursive: true, force: true }).catch(async (error: unknown) => {
-    if (!isCode(error, 'EACCES') && !isCode(error, 'EPERM')) throw error;
-    await openDirectories(doomed);
-    await rm(doomed, { recursive: true, force: true });
-  });
+  try {
+    await rm(doomed, { recursive: true, force: true }).catch(async (error: unknown) => {
+      if (!isCode(error, 'EACCES') && !isCode(error, 'EPERM')) throw error;
+      await openDirectories(doomed);
+      await rm(doomed, { recursive: true, force: true });
+    });
+  } catch (error) {
+    if (!isCode(error, 'ENAMETOOLONG')) throw error;
+    await removeDeepTree(exec, doomed);
+  }
+}
+
+/** A step can make paths that are longer than the kernel takes at once; these programs go down one directory at a time. */
+async function removeDeepTree(exec: Exec, path: string): Promise<void> {
+  const env = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C.UTF-8' };
+  await exec.run({ argv: ['chmod', '-R', 'u+rwX', '--', path], env });
+  const { exitCode, stderr } = await exec.run({ argv: ['rm', '-rf', '--', path], env });
+  if (exitCode !== 0) throw new Error(`${path} cannot be removed: ${stderr.trim().slice(-500)}`);
 }
 
 async function openDirectories(path: string): Promise<void> {
@@ -268,6 +288,8 @@ async function guard<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     const known = toRegrowError(error);
     if (known.code !== 'internal') throw known;
+    // The limit is the kernel's, and the next try would meet it again.
+    if (isCode(error, 'ENAMETOOLONG')) throw unsafe('a file of the build', 'its path is longer than 4096 bytes');
     throw new RegrowError('storage.failed', known.message, { cause: error, retry: 'later' });
   }
 }

@@ -67,6 +67,7 @@ function isWork(step: ResolvedStep): boolean {
 }
 
 async function checkNames(workspace: Workspace, resolved: ResolvedRecipe): Promise<void> {
+  if (!(await workspace.exists(outputs))) return;
   const known = new Set(resolved.packages.map((one) => one.name));
   const strange = (await workspace.list(outputs)).find((name) => !known.has(name));
   if (strange === undefined) return;

@@ -230,6 +230,29 @@ describe('workspace', () => {
     expect(readdirSync(join(directory, 'work')).filter((name) => name !== '.host-links')).toEqual([]);
   });
 
+  test('leaves nothing of paths that are longer than the kernel takes, and says so as the fault of the build', async () => {
+    await workspace.makeDirectory('out');
+    const deeper =
+      'n=$(printf "d%.0s" {1..200}); for i in {1..30}; do mkdir $n && cd $n; done; echo x > file; chmod 000 .';
+    execFileSync('bash', ['-c', deeper], { cwd: workspace.path('out') });
+    await expect(workspace.walk('out')).rejects.toMatchObject(unsafe);
+    await workspace.dispose();
+    expect(readdirSync(join(directory, 'work'))).toEqual([]);
+  });
+
+  test('a directory that a step took away, or put a link in the place of, is the fault of the build', async () => {
+    await workspace.makeDirectory('out');
+    symlinkSync('loop', workspace.path('loop'));
+    symlinkSync('/etc', workspace.path('etc'));
+    symlinkSync('/nonexistent', workspace.path('gone'));
+    for (const path of ['missing', 'loop', 'etc', 'gone', 'missing/x', 'loop/x', 'gone/x']) {
+      await expect(workspace.list(path)).rejects.toMatchObject(unsafe);
+      await expect(workspace.walk(path)).rejects.toMatchObject(unsafe);
+    }
+    await expect(workspace.makeDirectory('loop/x')).rejects.toMatchObject(unsafe);
+    await expect(workspace.makeDirectory('gone/x')).rejects.toMatchObject(unsafe);
+  });
+
   test('sets every time, also of links and directories', async () => {
     await workspace.write('t/d/f', '');
     symlinkSync('f', workspace.path('t/d/l'));

@@ -59,6 +59,19 @@ describe('a build that fails is a result that says whose fault it is', () => {
     ],
     ['a fork bomb', 'bomb() { bomb | bomb & }; bomb; sleep 60', 'build.process-limit', /100/],
     ['nothing installed', 'true', 'build.output-missing', /installed nothing/],
+    ['a place for packages that is gone', 'rm -rf melange-out', 'build.output-missing', /installed nothing/],
+    [
+      'a link in the place of all packages',
+      'rm -rf melange-out; ln -s /etc melange-out',
+      'build.output-unsafe',
+      /melange-out: it is no directory/,
+    ],
+    [
+      'a path that is too long',
+      'cd melange-out/hello; n=$(printf "d%.0s" $(seq 200)); for i in $(seq 30); do mkdir $n && cd $n; done',
+      'build.output-unsafe',
+      /longer than 4096 bytes/,
+    ],
     ['a package of another name', 'mkdir -p ../build/melange-out/other', 'build.output-unsafe', /melange-out\/other/],
     [
       'a setuid file',
