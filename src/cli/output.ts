@@ -93,6 +93,8 @@ export function exitCodeOf(code: ErrorCode): ExitCode {
     case 'ledger.failed':
     case 'upstream.unreachable':
     case 'forge.unauthorized':
+    case 'verify.inputs-gone':
+    case 'verify.engine-other':
       return 3;
     default:
       return 1;

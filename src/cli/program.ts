@@ -18,6 +18,7 @@ import { queueCommand } from './queue.ts';
 import { recipeCommand } from './recipe.ts';
 import { runCommandOf } from './run.ts';
 import { statusCommand } from './status.ts';
+import { verifyCommand } from './verify.ts';
 
 /** Commands that read no configuration. */
 const standalone: ReadonlySet<string> = new Set(['demo', 'init', 'graph', 'recipe']);
@@ -56,6 +57,7 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     generationsCommand(context),
     withdrawCommand(context),
     rollbackCommand(context),
+    verifyCommand(context),
     checkCommand(context),
     graphCommand(context),
     recipeCommand(context),

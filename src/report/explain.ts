@@ -45,7 +45,7 @@ function repeatedOf(facts: PackageFacts): Evidence[] {
     const gate = verdict?.gates.find((one) => one.gate === 'reproducible');
     if (verdict?.rebuild === undefined || gate === undefined) return [];
     const said = [gate.because, ...(gate.differences ?? []).map(differenceText)];
-    return facts.map((fact) => ({
+    return said.map((fact) => ({
       fact: `${build.version} for ${build.target}: ${fact}`,
       source: 'verify',
       at: verdict.at,

@@ -89,7 +89,6 @@ export async function openParts(options: PartsOptions): Promise<SharedParts> {
   const queues = createQueues({ redis, prefix: config.redis.prefix, targets: config.targets, log, clock });
   const quota = createQuotaStore({ redis, prefix: config.redis.prefix, log });
   const exec = createExec();
-  const { rewrite } = config.sources;
   const objects = await createFsObjects(paths.objects);
   return {
     config,
@@ -99,13 +98,7 @@ export async function openParts(options: PartsOptions): Promise<SharedParts> {
     quota,
     objects: options.wrapObjects === undefined ? objects : options.wrapObjects(objects),
     exec,
-    git: createGit({ exec, rewrite, allowPrivate: config.network.allowPrivate }),
-    sources: createSources({
-      directory: paths.sources,
-      limit: config.sources.limitBytes,
-      rewrite,
-      allowPrivate: config.network.allowPrivate,
-    }),
+    ...openUpstream(config, exec),
     clock,
     log,
     pipelines: await readPipelineDirectory(),
@@ -114,6 +107,16 @@ export async function openParts(options: PartsOptions): Promise<SharedParts> {
       await quota.close();
       await server?.stop();
     },
+  };
+}
+
+/** The doors to what recipes are made from. */
+export function openUpstream(config: Config, exec: Exec): Pick<SharedParts, 'git' | 'sources'> {
+  const { rewrite, limitBytes: limit } = config.sources;
+  const { allowPrivate } = config.network;
+  return {
+    git: createGit({ exec, rewrite, allowPrivate }),
+    sources: createSources({ directory: statePaths(config).sources, limit, rewrite, allowPrivate }),
   };
 }
 
@@ -210,7 +213,7 @@ export function openRecipeMirror(
 }
 
 /** Where a GitHub's repositories are: `https://HOST/api/v3` is the API of `https://HOST`. */
-export function webUrl({ forge }: Config): string {
+export function webUrl({ forge }: Pick<Config, 'forge'>): string {
   if (forge.webUrl !== undefined) return forge.webUrl.replace(/\/+$/, '');
   return forge.baseUrl === undefined ? 'https://github.com' : forge.baseUrl.replace(/\/api\/v3\/?$/, '');
 }
