@@ -30,7 +30,11 @@ const forge = z
     baseUrl: url
       .optional()
       .describe('The API of a GitHub Enterprise server, `https://HOST/api/v3`. Default: github.com'),
-    webUrl: url.optional().describe('Where people see the repository, for links. Default: worked out from the API'),
+    webUrl: url
+      .optional()
+      .describe(
+        'Where people reach the repository, for links, SBOMs and provenance: the address of the GitHub server, or, with `git`, of the repository itself. Default: worked out from the API; with `git` none',
+      ),
     mainBranch: z.string().min(1).default('main').describe('The branch that is published'),
     mergeGreen: z
       .boolean()
@@ -50,6 +54,36 @@ const forge = z
   .superRefine((value, context) => {
     if (value.kind === 'github' && !/^[\w.-]+\/[\w.-]+$/.test(value.repository ?? '')) {
       context.addIssue({ code: 'custom', path: ['repository'], message: 'must be OWNER/NAME with `kind: github`' });
+    }
+  });
+
+const sigstore = z
+  .strictObject({
+    fulcioUrl: url
+      .default('https://fulcio.sigstore.dev')
+      .describe('The authority that certifies who signs. Default: the public one of Sigstore'),
+    rekorUrl: url
+      .default('https://rekor.sigstore.dev')
+      .describe('The transparency log that witnesses signatures: what goes in is public for ever, where the log is'),
+    rekorVersion: z
+      .number()
+      .int()
+      .min(1)
+      .max(2)
+      .default(1)
+      .describe('Version of its interface; one of version 2 needs `timestampUrl`'),
+    timestampUrl: url
+      .optional()
+      .describe(
+        'A timestamp authority (RFC 3161), `https://timestamp.sigstore.dev`. Default: none, the log gives the time',
+      ),
+    tokenFile: tokenFile.describe(
+      'File that holds the identity token, for the audience `sigstore`; it is read for each certificate, and whoever writes it renews it. Without: what the environment gives',
+    ),
+  })
+  .superRefine((value, context) => {
+    if (value.rekorVersion === 2 && value.timestampUrl === undefined) {
+      context.addIssue({ code: 'custom', path: ['timestampUrl'], message: 'must be given with `rekorVersion: 2`' });
     }
   });
 
@@ -254,6 +288,34 @@ export const configSchema = z.strictObject({
         .nonnegative()
         .default(0)
         .describe('Versions of a package that stay published, the newest first; 0 keeps all'),
+      collect: z
+        .strictObject({
+          intervalHours: z
+            .number()
+            .nonnegative()
+            .default(24)
+            .describe(
+              'Hours between two looks for what nothing in the object store uses any more; 0: only when `regrow gc` asks',
+            ),
+          unusedDays: z
+            .number()
+            .min(1)
+            .default(7)
+            .describe('Days that something stays once nothing uses it; what the next two lines name has its own'),
+          logDays: z
+            .number()
+            .min(1)
+            .default(30)
+            .describe(
+              'Days that the log of a build stays, but for the newest one of each package and target, which stays',
+            ),
+          imageDays: z
+            .number()
+            .min(1)
+            .default(30)
+            .describe('Days for which an image that lost its tag to a newer one can still be pulled by its digest'),
+        })
+        .prefault({}),
       keyName: z
         .string()
         .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]*$/)
@@ -268,6 +330,11 @@ export const configSchema = z.strictObject({
         .optional()
         .describe(
           'File that holds the passphrase that the signing keys are sealed with. Without one they lie open, readable by their owner only',
+        ),
+      sigstore: sigstore
+        .optional()
+        .describe(
+          'Keyless signatures by an identity, beside those of the keys, on images and on where packages came from; `{}` takes the public services of Sigstore. Default: none',
         ),
     })
     .prefault({}),

@@ -51,6 +51,10 @@ const payloads = {
   withdraw: z.strictObject({ name: text, version: text, reason: text, force: z.boolean(), slot }),
   /** Go back to generation `to`; without, free what the last time held back. `slot`: seconds. */
   rollback: z.strictObject({ to: slot.optional(), slot }),
+  /** Have what nothing uses any more removed from the object store, or only looked at. `slot`: seconds. */
+  'order-collection': z.strictObject({ dry: z.boolean(), slot }),
+  /** Remove what nothing uses. `request`: object key of what the ledger needs. */
+  collect: z.strictObject({ request: text, attempt }),
   /** Bring a published image to a registry. `request`: object key. */
   'push-image': z.strictObject({ request: text, attempt }),
   /** Sign an image by an identity. `request`: object key. */
@@ -69,6 +73,7 @@ const payloads = {
       'image-published',
       'image-pushed',
       'signed',
+      'collected',
     ]),
     key: text,
     effect: text,
@@ -250,6 +255,24 @@ export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> 
     effect: (job) => [job.to ?? 'undo', job.slot],
     attempts: 8,
     pause: 5_000,
+    remember: 24 * hour,
+  },
+  'order-collection': {
+    version: 1,
+    payload: payloads['order-collection'],
+    queue: () => 'control',
+    effect: (job) => [job.dry ? 'dry' : 'whole', job.slot],
+    attempts: 3,
+    pause: 5_000,
+    remember: hour,
+  },
+  collect: {
+    version: 1,
+    payload: payloads.collect,
+    queue: () => 'publish',
+    effect: (job) => [job.request, job.attempt],
+    attempts: 3,
+    pause: 60_000,
     remember: 24 * hour,
   },
   result: {

@@ -252,6 +252,9 @@ export function createQueues(options: QueuesOptions): Queues {
       const slot = Math.floor(clock.now().getTime() / 1000);
       await enqueue('withdraw', { ...order, slot }, { urgency: 'security' });
     },
+    async collect(dry) {
+      await enqueue('order-collection', { dry, slot: Math.floor(clock.now().getTime() / 1000) });
+    },
     async rollBack(to) {
       const slot = Math.floor(clock.now().getTime() / 1000);
       await enqueue('rollback', { slot, ...(to === undefined ? {} : { to }) }, { urgency: 'security' });

@@ -30,6 +30,7 @@ export const ledgerEventSchema = z.strictObject({
     'released',
     'withdrawn',
     'rolled-back',
+    'collected',
     'problem',
   ]),
   package: z.string().optional(),

@@ -103,6 +103,19 @@ export const imagePushRequestSchema = z.strictObject({
   attached: z.string().optional(),
 });
 
+/** What the ledger still needs of the object store; whatever nothing else uses either may go. */
+export const collectRequestSchema = z.strictObject({
+  kind: z.literal('collect'),
+  /** When it was asked: no two are the same. */
+  at: z.iso.datetime(),
+  /** Only look. */
+  dry: z.boolean(),
+  /** Build keys of what is planned or runs, the digests of what those are built from, and build keys whose logs are shown. */
+  builds: z.array(z.string()),
+  inputs: z.array(z.string()),
+  logs: z.array(z.string()),
+});
+
 /** Sources that are asked together. */
 export const watchRequestSchema = z.strictObject({
   kind: z.literal('watch'),
@@ -127,6 +140,7 @@ export const requestSchema = z.discriminatedUnion('kind', [
   imagePublishRequestSchema,
   imageSignRequestSchema,
   imagePushRequestSchema,
+  collectRequestSchema,
   watchRequestSchema,
 ]);
 
@@ -136,5 +150,6 @@ export type ImageRequest = z.infer<typeof imageRequestSchema>;
 export type ImagePublishRequest = z.infer<typeof imagePublishRequestSchema>;
 export type ImageSignRequest = z.infer<typeof imageSignRequestSchema>;
 export type ImagePushRequest = z.infer<typeof imagePushRequestSchema>;
+export type CollectRequest = z.infer<typeof collectRequestSchema>;
 export type WatchRequest = z.infer<typeof watchRequestSchema>;
 export type Request = z.infer<typeof requestSchema>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { buildFailureSchema, buildResultSchema } from './build.ts';
+import { collectionSchema } from './collection.ts';
 import { advisoryObservationSchema, releaseObservationSchema, watchFailureSchema } from './observation.ts';
 import { generationSchema, imagePublicationSchema } from './publication.ts';
 import { targetNameSchema } from './target.ts';
@@ -129,6 +130,13 @@ export const signedResultSchema = z.strictObject({
   failure: buildFailureSchema.optional(),
 });
 
+export const collectedResultSchema = z.strictObject({
+  ...common,
+  kind: z.literal('collected'),
+  collection: collectionSchema.optional(),
+  failure: buildFailureSchema.optional(),
+});
+
 export const resultSchema = z.discriminatedUnion('kind', [
   watchedResultSchema,
   observedResultSchema,
@@ -139,6 +147,7 @@ export const resultSchema = z.discriminatedUnion('kind', [
   imagePublishedResultSchema,
   imagePushedResultSchema,
   signedResultSchema,
+  collectedResultSchema,
 ]);
 
 export type WatchAnswer = z.infer<typeof watchAnswerSchema>;

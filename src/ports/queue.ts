@@ -21,4 +21,6 @@ export interface QueueRequests {
   withdraw(order: WithdrawalOrder): Promise<void>;
   /** Asks the publisher to go back to a generation; undefined: to free what the last time held back. */
   rollBack(to: number | undefined): Promise<void>;
+  /** Asks for what nothing uses to be removed from the object store, or, `dry`, to be looked at. */
+  collect(dry: boolean): Promise<void>;
 }

@@ -48,7 +48,8 @@ export interface PublishOptions {
   readonly description?: string;
 }
 
-const defaultKeep = 20;
+/** Generations kept besides the current one, where nobody says. */
+export const defaultKeep = 20;
 const defaultDescription = 'regrow';
 
 /** Of what is left when some additions are refused, that which can be published without them. */

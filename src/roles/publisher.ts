@@ -16,13 +16,15 @@ import type { Objects } from '../ports/objects.ts';
 import type { Registries } from '../ports/registry.ts';
 import type { ImageKeys, ImageSigner, RepositoryKeys } from '../ports/signer.ts';
 import type { Attest, RefusedAddition } from '../publish/additions.ts';
+import type { Patience } from '../publish/collect/plan.ts';
 import { takeOver } from '../publish/fence.ts';
-import { type PublishOptions, publishRemaining, type Remaining } from '../publish/generation.ts';
+import { defaultKeep, type PublishOptions, publishRemaining, type Remaining } from '../publish/generation.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { createRepositoryMemory } from '../publish/memory.ts';
 import { resignIndexes } from '../publish/resign.ts';
 import { rollBack, undoRollback, withdraw } from '../publish/withdraw.ts';
 import { attesterOf } from './attester.ts';
+import { createCollector, patienceOf } from './collector.ts';
 import { finalFailure, readRequest, readResult, report, requestDigest } from './effects.ts';
 import type { RoleHost } from './host.ts';
 import { publishImage } from './image-publisher.ts';
@@ -40,6 +42,8 @@ export interface PublisherContext {
   readonly imageKeys?: Pick<ImageKeys, 'trusted' | 'retired'>;
   readonly clock: Clock;
   readonly options: PublishOptions;
+  /** How long what nothing uses stays; without, this publisher removes nothing. */
+  readonly patience?: Patience;
   /** Writes down where packages come from; without, nobody does. */
   readonly attest?: Attest;
   /** Judges untrusted bytes where no key is: in a child process. */
@@ -66,6 +70,7 @@ export async function startPublisher(host: RoleHost): Promise<void> {
     imageKeys,
     clock,
     options: { keepGenerations, ...(keepVersions === 0 ? {} : { keepVersions }), description: config.api.title },
+    patience: patienceOf(config.publish),
     verify: host.verify ?? createChildVerifier({ exec, clock, objects: paths.objects }),
     onSuperseded(error) {
       host.parts.log.error({ err: error }, 'another publisher took over: this one takes no more jobs');
@@ -141,6 +146,21 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
     }
   }
 
+  const { patience, options } = context;
+  const collector =
+    patience === undefined
+      ? {}
+      : createCollector({
+          objects,
+          own,
+          queues,
+          clock,
+          patience,
+          keepGenerations: options.keepGenerations ?? defaultKeep,
+          alone,
+          lastWord,
+        });
+
   /** What a person ordered is done once: a job that comes again finds another repository. */
   async function settleOnce(effect: string, work: () => Promise<Generation>): Promise<void> {
     const done = await readResult(objects, effect, 'published');
@@ -192,6 +212,8 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
         await report(objects, queues, { ...common, failure: lastWord(thrown) });
       }
     },
+
+    ...collector,
   };
 }
 

@@ -56,6 +56,10 @@ export function createMemoryQueue(): MemoryQueue {
       check();
       asked.push(`withdraw ${name} ${version}${force ? ' by force' : ''}: ${reason}`);
     },
+    async collect(dry) {
+      check();
+      asked.push(dry ? 'collect, only looking' : 'collect');
+    },
     async rollBack(to) {
       check();
       asked.push(to === undefined ? 'undo rollback' : `rollback ${to}`);
