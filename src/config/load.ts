@@ -147,6 +147,7 @@ function complete(parsed: z.output<typeof configSchema>, cwd: string): Config {
       ...(publish.keyPassphraseFile === undefined
         ? {}
         : { keyPassphraseFile: resolve(cwd, publish.keyPassphraseFile) }),
+      ...(publish.sigstore === undefined ? {} : { sigstore: { ...publish.sigstore, ...tokenFile(publish.sigstore) } }),
     },
     images: { ...images, ...(images.authFile === undefined ? {} : { authFile: resolve(cwd, images.authFile) }) },
     watch: { ...watch, ...tokenFile(watch) },
@@ -184,8 +185,9 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
 
 /** Values that may never be in a log line. */
 export function secretValues(secrets: Secrets): string[] {
-  const { redisUrl, ...tokens } = secrets;
+  const { redisUrl, identity, ...tokens } = secrets;
+  const identityToken = identity === undefined || identity.kind === 'file' ? [] : [identity.token];
   const password = redisUrl !== undefined && URL.canParse(redisUrl) ? new URL(redisUrl).password : '';
-  const values = [...Object.values(tokens).flat(), password, decodeURIComponent(password)];
+  const values = [...Object.values(tokens).flat(), ...identityToken, password, decodeURIComponent(password)];
   return [...new Set(values.filter((value) => value !== ''))];
 }

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { RegrowError } from '../errors.ts';
+import type { IdentitySource } from '../model/identity.ts';
 import type { Config } from './schema.ts';
 
 /** Secrets come from the environment or from files, never from the configuration file. */
@@ -19,6 +20,8 @@ export interface Secrets {
   readonly redisUrl?: string;
   /** Opens the signing keys: the publisher's. */
   readonly keyPassphrase?: string;
+  /** Says who signs without a key: the publisher's. */
+  readonly identity?: IdentitySource;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -49,6 +52,22 @@ function secret(environment: Environment, name: string, option: string, file: st
   const named = environment[`${name}_FILE`];
   if (named !== undefined && named !== '') return readSecretFile(resolve(cwd, named), `${name}_FILE`);
   return file === undefined ? undefined : readSecretFile(file, option);
+}
+
+/** Where a cluster lays the token of a pod for the audience `sigstore` (sigstore/cosign `pkg/providers/filesystem`). */
+const projectedToken = '/var/run/sigstore/cosign/oidc-token';
+
+/** The first that is there, as cosign looks for them: named by the configuration, in the environment, projected, GitHub's. */
+function readIdentity(config: Config, environment: Environment): IdentitySource | undefined {
+  const { sigstore } = config.publish;
+  if (sigstore === undefined) return undefined;
+  if (sigstore.tokenFile !== undefined) return { kind: 'file', path: sigstore.tokenFile };
+  const token = environment['SIGSTORE_ID_TOKEN']?.trim() ?? '';
+  if (token !== '') return { kind: 'token', token };
+  if (existsSync(projectedToken)) return { kind: 'file', path: projectedToken };
+  const url = environment['ACTIONS_ID_TOKEN_REQUEST_URL'] ?? '';
+  const asked = environment['ACTIONS_ID_TOKEN_REQUEST_TOKEN'] ?? '';
+  return url === '' || asked === '' ? undefined : { kind: 'github', url, token: asked };
 }
 
 /** The variables that are read, for the documentation; the last is the role that may hold the secret. */
@@ -89,6 +108,7 @@ export function readSecrets(config: Config, { environment, cwd, roles }: SecretO
   const redisUrl = read(redis);
   const keyPassphrase = read(keys, config.publish.keyPassphraseFile);
   const registryAuth = read(registries, config.images.authFile);
+  const identity = roles === undefined || roles.includes('publisher') ? readIdentity(config, environment) : undefined;
   return {
     ...(forgeToken === undefined ? {} : { forgeToken }),
     ...(watchTokens === undefined ? {} : { watchTokens: [...new Set(watchTokens)] }),
@@ -97,5 +117,6 @@ export function readSecrets(config: Config, { environment, cwd, roles }: SecretO
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(keyPassphrase === undefined ? {} : { keyPassphrase }),
     ...(registryAuth === undefined ? {} : { registryAuth }),
+    ...(identity === undefined ? {} : { identity }),
   };
 }

@@ -200,6 +200,30 @@ describe('secrets', () => {
     }
   });
 
+  test('of who signs is what the configuration names, else what the environment gives, for the publisher alone', () => {
+    const github = {
+      ACTIONS_ID_TOKEN_REQUEST_URL: 'https://actions.example.com/t',
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'g',
+    };
+    const environment = { ...github, SIGSTORE_ID_TOKEN: 'a.b.c' };
+    const on = 'publish: { sigstore: {} }';
+    const file = load('publish: { sigstore: { tokenFile: token } }', environment).secrets;
+    expect(file.identity).toEqual({ kind: 'file', path: join(cwd, 'token') });
+    expect(secretValues(file)).toEqual([]);
+    const direct = load(on, environment).secrets;
+    expect(direct.identity).toEqual({ kind: 'token', token: 'a.b.c' });
+    expect(secretValues(direct)).toEqual(['a.b.c']);
+    const asked = load(on, github).secrets;
+    expect(asked.identity).toEqual({ kind: 'github', url: 'https://actions.example.com/t', token: 'g' });
+    expect(secretValues(asked)).toEqual(['g']);
+    expect(load('', environment).secrets.identity).toBeUndefined();
+    writeFileSync(join(cwd, 'regrow.yaml'), on);
+    expect(loadConfig({ environment, cwd, roles: ['conductor', 'builder'] }).secrets).toEqual({});
+    expect(errorOf(() => load('publish: { sigstore: { rekorVersion: 2 } }')).where.field).toBe(
+      'publish.sigstore.timestampUrl',
+    );
+  });
+
   test('are listed for the log to leave out, the password of Redis without its URL', () => {
     const environment = { REGROW_API_TOKEN: 'abc', REGROW_REDIS_URL: 'redis://u:p%40ss@h:1/0' };
     const { secrets } = load('', environment);
