@@ -29,7 +29,9 @@ export const provenanceSchema = z.object({
     buildDefinition: z.object({
       buildType: z.url(),
       externalParameters: z.object({
-        /** Path in the repository of recipes, whose address is that of the first resolved dependency. */
+        /** Address of the repository of recipes, where it has one that others can reach. */
+        repository: z.string().optional(),
+        /** Path in that repository; the commit is that of the first resolved dependency. */
         recipe: z.string(),
         /** Of the recipe's packages the one that the subject is. */
         package: z.string(),
@@ -109,7 +111,7 @@ function times({ startedAt, milliseconds }: BuildResult): { startedOn?: string; 
 
 /** Where a published package came from: what it is, what it was built from, who built it, when. Same facts, same value. */
 export function writeProvenance(facts: ProvenanceFacts): Provenance {
-  const { artifact, request, result, builderId } = facts;
+  const { artifact, request, result, builderId, repository } = facts;
   const { info, digest } = artifact;
   return {
     _type: statementType,
@@ -118,7 +120,12 @@ export function writeProvenance(facts: ProvenanceFacts): Provenance {
     predicate: {
       buildDefinition: {
         buildType: buildType(request.engine),
-        externalParameters: { recipe: request.recipe.path, package: info.name, target: request.target },
+        externalParameters: {
+          ...(repository === undefined ? {} : { repository }),
+          recipe: request.recipe.path,
+          package: info.name,
+          target: request.target,
+        },
         internalParameters: {
           engineVersion: request.engineVersion,
           buildKey: result.buildKey,

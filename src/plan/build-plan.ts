@@ -37,6 +37,8 @@ export interface BuildPlanInput {
   readonly publishedKey: (artifact: Artifact) => string;
   readonly hostPackages: ReadonlySet<string>;
   readonly engineVersion: number;
+  /** Address of the repository of recipes, where it has one that others can reach. */
+  readonly repository?: string | undefined;
   /** The newest attempt at a key. */
   readonly attemptAt: (buildKey: string) => BuildAttempt | undefined;
   /** Where a passed build's package lies. */
@@ -226,7 +228,11 @@ function lockBuild(need: BuildNeed, sources: EnvironmentSources, input: BuildPla
       files: { ...need.files },
       environment,
       testEnvironments,
-      recorded: { commit: need.commit, sourceDateEpoch: need.sourceDateEpoch },
+      recorded: {
+        commit: need.commit,
+        sourceDateEpoch: need.sourceDateEpoch,
+        ...(input.repository === undefined ? {} : { repository: input.repository }),
+      },
     };
     const key = buildKey(request, resolved);
     return { need, buildKey: key, request, attempt: input.attemptAt(key) };

@@ -3,14 +3,7 @@ import type { Objects } from '../ports/objects.ts';
 import type { Signer } from '../ports/signer.ts';
 import type { Attest } from '../publish/additions.ts';
 import { createAttester } from '../publish/attest.ts';
-import { webUrl } from './parts.ts';
-
-/** The address of the repository of recipes, where others can reach it. */
-function recipeRepository(config: Config): string | undefined {
-  const { kind, repository } = config.forge;
-  if (kind === 'github') return `${webUrl(config)}/${repository}`;
-  return URL.canParse(repository) ? repository : undefined;
-}
+import { recipeAddress } from './recipe-address.ts';
 
 /** Attests packages for the configured distribution: the builder is the daemon at its public address, else it by the name of its key. */
 export function attesterOf(config: Config, objects: Objects, signer: Signer): Attest {
@@ -18,7 +11,7 @@ export function attesterOf(config: Config, objects: Objects, signer: Signer): At
   return createAttester({
     objects,
     signer,
-    repository: recipeRepository(config),
+    repository: recipeAddress(config),
     distribution: { namespace: publish.keyName, name: api.title },
     builderId: api.publicUrl === undefined ? `urn:regrow:${publish.keyName}` : new URL('/#builder', api.publicUrl).href,
   });

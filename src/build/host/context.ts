@@ -30,8 +30,6 @@ export interface HostEngineContext {
   readonly hostTools: HostTools;
   readonly limits: BuildLimits;
   readonly distribution: PackagingInput['provenance']['distribution'];
-  /** Where the recipes are, for SBOMs. */
-  readonly recipeRepository?: string;
   /** Name of this builder. */
   readonly builder: string;
   /** Takes the log as it grows; `end` resolves when it writes nothing of it any more. */

@@ -14,13 +14,14 @@ import { writeConfiguration } from './configuration.ts';
 import { directories, type HostEngineContext } from './context.ts';
 import { hostCommands } from './host-tools.ts';
 import { makeOutputDirectories, packageOutputs } from './outputs.ts';
+import { readLicenseTexts } from './license-texts.ts';
 import { findRefusals, refuseUnless } from './refusals.ts';
 import { baseEnvironment, type EnvironmentPackage, makeRoot, readLocked } from './root.ts';
 import { createStepRunner, type StepRunner } from './step-runner.ts';
 import { runTest, writeFiles } from './test-run.ts';
 
 /** Part of every build key: raised when the same request gives other bytes than before. */
-export const hostEngineVersion = 2;
+export const hostEngineVersion = 3;
 
 /**
  * Builds and tests the packages of one recipe on the host's toolchain, each step in a sandbox without network, and leaves
@@ -126,6 +127,7 @@ async function buildPackages(build: RunningBuild, place: BuildPlace): Promise<re
   for (const one of resolved.packages) await runner.run(one.steps);
   build.progress.step = () => 'package';
 
+  const { commit, repository } = request.recorded;
   const packages = await packageOutputs(workspace, {
     request,
     resolved,
@@ -134,10 +136,11 @@ async function buildPackages(build: RunningBuild, place: BuildPlace): Promise<re
       distribution: context.distribution,
       recipe: {
         path: request.recipe.path,
-        commit: request.recorded.commit,
-        ...(context.recipeRepository === undefined ? {} : { repository: context.recipeRepository }),
+        commit,
+        ...(repository === undefined ? {} : { repository }),
       },
       sources: runner.sources(),
+      licenseTexts: await readLicenseTexts(workspace, resolved, log),
       tools: [`regrow-host ${hostEngineVersion}`, ...(compiler === undefined ? [] : [compiler])],
     },
   });

@@ -36,8 +36,6 @@ export interface MelangeEngineContext {
   readonly shippedPipelines: ReadonlyMap<string, string>;
   /** Namespace of package URLs in SBOMs. */
   readonly namespace: string;
-  /** Where the recipes are, for SBOMs. */
-  readonly recipeRepository?: string;
   /** Name of this builder. */
   readonly builder: string;
   readonly liveLog?: { add(buildKey: string, text: string): void; end(buildKey: string): Promise<void> };
@@ -74,7 +72,11 @@ export const cacheInGuest = '/var/cache/melange';
 export interface MelangePlace {
   /** Absolute path of a directory of the workspace. */
   path(directory: string): string;
+  /** Relative to where melange runs, as the SBOM names the recipe so. */
   readonly recipeFile: string;
+  /** Leads from there to the top of the workspace. */
+  readonly up: string;
+  /** Relative to the workspace. */
   readonly keyFile: string;
   readonly melange: MelangeProgram;
 }

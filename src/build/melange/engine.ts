@@ -80,11 +80,9 @@ async function build(
 
     const facts: ArgumentFacts = {
       request,
-      recipe,
-      timeout: context.limits.timeout,
       hasPipelines: own.length > 0,
       namespace: context.namespace,
-      recipeRepository: context.recipeRepository,
+      recipeRepository: request.recorded.repository,
     };
     const position: MelangePosition = { step: undefined, tested: undefined };
     progress.step = () => position.step;
@@ -136,9 +134,9 @@ async function prepare(
   await workspace.write(`${directories.keys}/${key.keyName}`, key.publicKey);
   return {
     path: (directory) => workspace.path(directory),
-    // Relative, as the SBOM names the recipe so.
     recipeFile: request.recipe.path,
-    keyFile: workspace.path(`${directories.keys}/${key.keyName}`),
+    up: '../',
+    keyFile: `${directories.keys}/${key.keyName}`,
     melange,
   };
 }

@@ -177,12 +177,16 @@ function packageMetadata(
   const replacesPriority = priority('replaces-priority');
   const script = (text: string | undefined) => (text === undefined ? undefined : strict(text, 'scriptlets'));
   const trigger = scriptlets?.trigger;
+  const licenseFiles = recipe.package.copyright.flatMap(({ license, 'license-path': path }): [string, string][] =>
+    license?.startsWith('LicenseRef-') === true && path !== undefined ? [[license, say(path)]] : [],
+  );
   return {
     name,
     description: say(written.description),
     url: say(written.url ?? recipe.package.url),
     commit: say(written.commit ?? recipe.package.commit),
     licenses: recipe.package.copyright.flatMap(({ license }) => (license === undefined ? [] : [license])),
+    ...(licenseFiles.length === 0 ? {} : { licenseFiles: Object.fromEntries(licenseFiles) }),
     depends: list(dependencies?.runtime, 'runtime'),
     provides: list(dependencies?.provides, 'provides'),
     replaces: list(dependencies?.replaces, 'replaces'),

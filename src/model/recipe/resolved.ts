@@ -31,6 +31,8 @@ export interface ResolvedPackage {
   readonly url: string;
   readonly commit: string;
   readonly licenses: readonly string[];
+  /** Of licences that SPDX does not know (`LicenseRef-…`): the file in the build directory that has the text. */
+  readonly licenseFiles?: Readonly<Record<string, string>>;
   readonly depends: readonly string[];
   readonly provides: readonly string[];
   readonly replaces: readonly string[];

@@ -141,6 +141,7 @@ function planPurpose(
       publishedKey: (artifact) => blobKey(artifact.digest),
       hostPackages: context.hostPackages,
       engineVersion: context.engineVersion,
+      repository: context.settings.recipeAddress,
       attemptAt: (key) => attempts.get(key),
       stagedKey,
     });

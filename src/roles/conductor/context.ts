@@ -14,6 +14,8 @@ import type { Book } from './book.ts';
 
 export interface ConductorSettings {
   readonly targets: readonly TargetName[];
+  /** Where others reach the recipe repository, for SBOMs and provenance; undefined where they cannot. */
+  readonly recipeAddress?: string | undefined;
   /** Folder of the recipe repository that holds the recipes and `pipelines/`; `.` is its root. */
   readonly recipesPath: string;
   /** Folder of the recipe repository that holds image definitions. */
@@ -29,6 +31,8 @@ export interface ConductorSettings {
   readonly watch: IntervalBounds;
   /** Milliseconds that what the forge said is used again while results come in. */
   readonly forgeRest: number;
+  /** Milliseconds between two collections of what nothing uses; 0: only when someone asks. */
+  readonly collectInterval: number;
   /** Which part of the builds is made a second time (0 to 1), and what a difference comes to; undefined: none is. */
   readonly rebuild?: { readonly part: number; readonly difference: DifferencePolicy } | undefined;
   /** Where people reach the api, for links in proposals. */

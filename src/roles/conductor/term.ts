@@ -10,6 +10,7 @@ import { type IntervalBounds, shortestInterval } from '../../watch/rhythm.ts';
 import type { RoleHost } from '../host.ts';
 import { publicKeysPrefix } from '../keys.ts';
 import { openForge } from '../parts.ts';
+import { recipeAddress } from '../recipe-address.ts';
 import { openBook } from './book.ts';
 import { createConductor } from './conductor.ts';
 import { rebuildSettings } from './repeating.ts';
@@ -88,6 +89,7 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
       log,
       settings: {
         targets: config.targets,
+        recipeAddress: recipeAddress(config),
         recipesPath: config.recipes.path,
         imagesPath: config.images.path,
         imageEngine: config.images.engine,
@@ -96,6 +98,7 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
         mergeGreen: config.forge.mergeGreen,
         watch,
         forgeRest: config.forge.rest * 1000,
+        collectInterval: config.publish.collect.intervalHours * 60 * minute,
         publicUrl: config.api.publicUrl,
         ...rebuildSettings(config.verify),
       },

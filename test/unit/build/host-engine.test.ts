@@ -107,6 +107,51 @@ describe.each(libcs)('host engine, %s', (libc) => {
     expect(apk.info).toMatchObject({ commit: 'a'.repeat(40), buildDate: 1_700_000_000, origin: 'tally' });
   });
 
+  test('names the repository of the recipes in it, and has the text of a licence that SPDX does not know', async () => {
+    const recipe = `package:
+  name: free
+  version: "1"
+  epoch: 0
+  copyright:
+    - license: LicenseRef-Free
+      license-path: doc/FREE
+    - license: LicenseRef-Lost
+      license-path: doc/LOST
+
+environment:
+  contents:
+    packages:
+      - busybox
+
+pipeline:
+  - runs: |
+      install -d doc "\${{targets.destdir}}/usr"
+      echo "Do what you like." > doc/FREE
+`;
+    const environment = { host: ['busybox'], packages: [] };
+    const recorded = { commit: 'a'.repeat(40), sourceDateEpoch: 1, repository: 'https://github.com/box/os' };
+    const request = fixture.request(recipe, `${hostArch}-${libc}`, { environment, recorded });
+    const result = await fixture.build(request);
+    const apk = readApk(await fixture.file(result, 'free-1-r0.apk'));
+    const sbom = Buffer.from(apk.entries().find(({ path }) => path.endsWith('.spdx.json'))?.content ?? []).toString();
+    expect(JSON.parse(sbom)).toMatchObject({
+      packages: [
+        { name: 'free', licenseDeclared: 'LicenseRef-Free AND LicenseRef-Lost' },
+        {},
+        {
+          name: 'free.yaml',
+          downloadLocation: `git+https://github.com/box/os@${'a'.repeat(40)}#free.yaml`,
+          externalRefs: [{ referenceLocator: `pkg:github/box/os@${'a'.repeat(40)}#free.yaml` }],
+        },
+      ],
+      hasExtractedLicensingInfos: [
+        { licenseId: 'LicenseRef-Free', extractedText: 'Do what you like.\n' },
+        { licenseId: 'LicenseRef-Lost' },
+      ],
+    });
+    expect(await fixture.log(result)).toContain('the text of LicenseRef-Lost is not there: doc/LOST');
+  });
+
   test('in another folder at another time the bytes are the same', async () => {
     const other = await createEngineFixture();
     try {

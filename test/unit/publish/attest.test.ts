@@ -73,7 +73,7 @@ it('says of a package what it was built from, who built it and when, signed as o
   const { subject, predicate } = readProvenance(text, keys);
   expect(subject).toEqual([{ name: 'tool-1.0.0-r0.apk', digest: { sha256: signed.digest } }]);
   expect(predicate.buildDefinition).toMatchObject({
-    externalParameters: { recipe: 'tool.yaml', package: 'tool', target: 'x86_64-gnu' },
+    externalParameters: { repository: 'https://github.com/acme/os', recipe: 'tool.yaml', package: 'tool', target: 'x86_64-gnu' },
     internalParameters: { engineVersion: 2, buildKey: 'key', sourceDateEpoch: 1_700_000_000, hostTools: ['gcc'] },
     resolvedDependencies: [
       { name: 'tool.yaml', uri: `git+https://github.com/acme/os@${commit}`, digest: { gitCommit: commit } },
