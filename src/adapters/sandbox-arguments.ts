@@ -38,7 +38,7 @@ export interface SandboxMeans {
   readonly recent: boolean;
 }
 
-/** Bytes that `/tmp` may hold: it is memory. */
+/** Bytes that `/tmp`, and `/dev/shm`, may hold: it is memory. */
 const temporarySize = 2 * 1024 ** 3;
 
 /** The program to run, with all its arguments: bwrap (bwrap(1)) as this user, or as the build user when this is root. */
@@ -120,6 +120,14 @@ function bubblewrapArguments(run: SandboxRun, means: SandboxMeans): readonly str
     '/proc/sys',
     '/proc/sys',
     '--dev',
+    '/dev',
+    ...(means.recent ? ['--size', String(temporarySize)] : []),
+    '--perms',
+    '1777',
+    '--tmpfs',
+    '/dev/shm',
+    // It is memory too, and without a limit.
+    '--remount-ro',
     '/dev',
     ...(means.recent ? ['--size', String(temporarySize)] : []),
     '--perms',

@@ -13,6 +13,7 @@ import {
   sandboxCommand,
   stageProbe,
 } from './sandbox-arguments.ts';
+import { hideInherited } from './sandbox-descriptors.ts';
 import { countProcesses, processBrake } from './sandbox-processes.ts';
 
 export interface SandboxOptions {
@@ -142,12 +143,14 @@ function watch(request: SandboxRun, bwrap: readonly string[], fileSizeLimit: num
   return new Promise<number>((resolve, reject) => {
     if (request.signal?.aborted === true) return reject(aborted());
     const brake = request.processLimit === undefined ? [] : [`--nproc=${processBrake(request.processLimit)}`];
+    const hidden = hideInherited(4);
     // One pipe for both outputs, so that the log has them in the order in which they were written.
     const child = spawn(
       '/bin/sh',
       ['-c', 'exec "$@" 2>&1', 'sh', 'prlimit', '--core=0', `--fsize=${fileSizeLimit}`, ...brake, '--', ...bwrap],
-      { env: { PATH: searchPath }, cwd: '/', stdio: ['ignore', 'pipe', 'ignore', 'pipe'] },
+      { env: { PATH: searchPath }, cwd: '/', stdio: ['ignore', 'pipe', 'ignore', 'pipe', ...hidden.stdio] },
     );
+    hidden.close();
     const status = readStatus(child);
     const tail = createTail(4096);
     let written = 0;

@@ -1,7 +1,21 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createExec } from '../../../src/adapters/exec.ts';
 import { createSandbox } from '../../../src/adapters/sandbox.ts';
@@ -139,6 +153,36 @@ __attribute__((constructor)) static void loaded(void) {
       0,
     );
     expect(output).toBe(`ran\n${loader}\n`);
+  });
+
+  test('has no descriptor that whoever started the daemon left open in it', async () => {
+    const secret = join(directory, 'secret');
+    writeFileSync(secret, 'of the machine', { mode: 0o600 });
+    const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+    const run = { root: workspace.path('root'), host: true, cwd: '/', env: { PATH: '/usr/bin' }, timeout: 20_000 };
+    const program = `
+      import { createExec } from './src/adapters/exec.ts';
+      import { createSandbox } from './src/adapters/sandbox.ts';
+      const run = ${JSON.stringify({ ...run, outputLimit: 10_000, argv: ['/bin/bash', '-c', 'cat <&40; ls /proc/self/fd'] })};
+      await createSandbox({ exec: createExec() }).run({ ...run, onOutput: (chunk) => process.stdout.write(chunk) });
+    `;
+    const descriptor = openSync(secret, 'r');
+    const said = spawnSync(process.execPath, ['--import', loader, '--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit', ...Array<'ignore'>(37).fill('ignore'), descriptor],
+      encoding: 'utf8',
+    });
+    closeSync(descriptor);
+    expect(said.stdout.split('\n')).toContain('40');
+    expect(said.stdout).not.toContain('of the machine');
+  });
+
+  test('what is kept in memory has a limit: /tmp, /dev/shm, and no other place of /dev', async () => {
+    const script = 'touch /dev/x; echo x > /dev/shm/x && echo x > /dev/null; df --output=size -B1 /tmp /dev/shm';
+    expect(await shell(script)).toBe(0);
+    expect(output).toMatch(/\/dev\/x'?: Read-only file system/);
+    const bubblewrap = execFileSync('bwrap', ['--version'], { encoding: 'utf8' });
+    if (/ 0\.[0-7]\./.test(bubblewrap)) return;
+    expect(output).toMatch(new RegExp(`\\s${2 * 1024 ** 3}\\s+${2 * 1024 ** 3}\\s*$`));
   });
 
   test('ends everything at the time limit', async () => {
