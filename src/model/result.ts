@@ -154,6 +154,7 @@ export type WatchAnswer = z.infer<typeof watchAnswerSchema>;
 export type WatchedResult = z.infer<typeof watchedResultSchema>;
 export type ObservedResult = z.infer<typeof observedResultSchema>;
 export type ImageBuiltResult = z.infer<typeof imageBuiltResultSchema>;
+export type CollectedResult = z.infer<typeof collectedResultSchema>;
 export type PublishedResult = z.infer<typeof publishedResultSchema>;
 export type VerifiedResult = z.infer<typeof verifiedResultSchema>;
 export type Refusal = z.infer<typeof refusalSchema>;

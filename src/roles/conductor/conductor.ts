@@ -10,6 +10,7 @@ import { failureOf } from '../../watch/failure.ts';
 import { parseResult } from '../effects.ts';
 import { refuseAfter } from './book.ts';
 import { planAll } from './building.ts';
+import { followCollection, orderCollection } from './collecting.ts';
 import type { ConductorContext } from './context.ts';
 import { createDecider } from './deciding.ts';
 import { createEditWatch } from './edited.ts';
@@ -157,6 +158,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     await findEdits(world);
     await recordProblems(world);
     await tidy(context);
+    await followCollection(context, plans);
     await book.put('cursor', heartbeat, { cursor: clock.now().toISOString() });
     return moved;
   }
@@ -271,6 +273,10 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
       },
       async poke(job) {
         await context.queues.enqueueMany(await during(poke(job)));
+      },
+      async 'order-collection'(job) {
+        await during(orderCollection(context, job));
+        await reconcile();
       },
       async release({ package: name }) {
         if (await during(releaseVersion(context, name))) await reconcile();
