@@ -68,6 +68,8 @@ export function describeBytes(first: Uint8Array, second: Uint8Array): ByteDiffer
     }
     // Characters, not bytes: what is shown is text.
     const column = Buffer.from(first.buffer, first.byteOffset + start, offset - start).toString('utf8').length;
+    // Where one of them ends with the line, it is the next one that only the other has.
+    if (one.split('\n')[line] === other.split('\n')[line]) line += 1;
     const sides = `${shownLine(one, line, column)} and ${shownLine(other, line, column)}`;
     return { offset, text: `in line ${line + 1}: ${sides}` };
   }

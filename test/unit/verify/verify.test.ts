@@ -311,3 +311,75 @@ describe('what a soname change leaves behind', () => {
     );
   });
 });
+
+describe('reproducible', () => {
+  const stamped = (text: string) => makePackage({ name: 'tool', nodes: { 'usr/share/stamp': text } });
+  const policies = ['fail', 'report'] as const;
+
+  /** A build beside a second one, which may have made other packages. */
+  function beside(
+    first: PackagedTree,
+    second: readonly PackagedTree[],
+    difference: (typeof policies)[number],
+    more: Partial<BuildResult> = {},
+  ): VerifyInput {
+    const { result, files } = inputOf(second);
+    return inputOf([first], { second: { result: { ...result, builder: 'other', ...more }, files, difference } });
+  }
+
+  it.each(policies)('passes for the same bytes, and the verdict says with what it was compared (%s)', (difference) => {
+    const input = beside(tool, [tool], difference);
+    expect(outcome(input, 'reproducible')).toBe(
+      'passed: 1 package the same, byte for byte; built by test and by other',
+    );
+    expect(verifyBuild(input)).toMatchObject({ passed: true, rebuild: difference });
+    expect(outcome(beside(tool, [tool], difference, { builder: 'test' }), 'reproducible')).toContain(
+      'both times by test',
+    );
+  });
+
+  it.each(policies)('says in what they differ, and holds it only where it is to (%s)', async (difference) => {
+    const input = beside(await stamped('at 9\n'), [await stamped('at 10\n')], difference);
+    const verdict = verifyBuild(input);
+    const gate = verdict.gates.find((one) => one.gate === 'reproducible');
+    expect(verdict.passed).toBe(difference === 'report');
+    expect(gate?.outcome).toBe(difference === 'report' ? 'waived' : 'failed');
+    expect(gate?.because).toMatch(
+      /^it is not reproducible \(built by test and by other\): tool: usr\/share\/stamp differs in line 1: “at 9” and “at 10”/,
+    );
+    expect(gate?.differences).toMatchObject([
+      { package: 'tool', path: 'usr/share/stamp', kind: 'content', offset: 3 },
+      { path: '.PKGINFO', kind: 'field' },
+    ]);
+    expect(verdictSchema.parse(verdict)).toEqual(verdict);
+  });
+
+  it('names a few differences and carries more of them', async () => {
+    const many = (text: string) =>
+      makePackage({
+        name: 'tool',
+        nodes: Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`usr/share/${i}`, text])),
+      });
+    const gate = verifyBuild(beside(await many('a'), [await many('b')], 'fail')).gates.at(-1);
+    expect(gate?.because).toMatch(/; and 57 more$/);
+    expect(gate?.differences).toHaveLength(20);
+  });
+
+  it('fails for a package that only one of them made, a second build that failed, and a file that is gone', () => {
+    expect(outcome(beside(tool, [tool, tool2], 'fail'), 'reproducible')).toContain(
+      'tool-doc is only in the second build',
+    );
+    expect(outcome(beside(tool, [], 'fail'), 'reproducible')).toContain('tool is only in the first build');
+    const failure = { class: 'package' as const, code: 'build.step-failed', message: 'exit code 1', tail: [] };
+    const failed = beside(tool, [], 'fail', { outcome: 'failed', failure });
+    expect(outcome(failed, 'reproducible')).toContain('failed: it is not reproducible');
+    expect(outcome(failed, 'reproducible')).toContain('the second build failed: exit code 1');
+    const { second, ...input } = beside(tool, [tool], 'fail');
+    if (second === undefined) throw new Error('there is no second build');
+    expect(outcome({ ...input, second: { ...second, files: new Map() } }, 'reproducible')).toContain(
+      'tool-1.0.0-r0.apk of the second build is not in staging',
+    );
+    const broken = new Map([['tool-1.0.0-r0.apk', Buffer.from('<html>')]]);
+    expect(outcome({ ...input, second: { ...second, files: broken } }, 'reproducible')).toContain('cannot be compared');
+  });
+});
