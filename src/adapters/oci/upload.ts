@@ -7,6 +7,9 @@ import type { RegistryAnswer, RegistryQuestion, Transport } from './transport.ts
 /** How often one upload goes on after a failure without getting any further. */
 const mostTries = 5;
 
+/** Bytes of the largest chunk that a registry may ask for: a chunk is held in memory. */
+const mostChunk = 256 * 1024 * 1024;
+
 export interface UploadOptions extends PushOptions {
   readonly transport: Transport;
   readonly scopes: readonly string[];
@@ -21,7 +24,7 @@ interface Session {
   readonly offset: number;
 }
 
-/** The registry lost what it had of an upload: it begins again. */
+/** The registry lost what it had of an upload, also of what came before the chunk of now, which is read no more: it begins again. */
 class UploadLost extends Error {}
 
 /**
@@ -31,7 +34,9 @@ class UploadLost extends Error {}
  */
 export async function sendBlob(blob: RegistryBlob, begun: RegistryAnswer, options: UploadOptions): Promise<boolean> {
   const hash = createHash('sha256');
-  const chunkSize = Math.max(options.chunkSize, Number(begun.headers['oci-chunk-min-length'] ?? 0) || 0);
+  const least = Number(begun.headers['oci-chunk-min-length'] ?? 0) || 0;
+  if (least > mostChunk) throw refused(begun, `wants chunks of ${least} bytes; ${mostChunk} is the most that is held`);
+  const chunkSize = Math.max(options.chunkSize, least);
   let session: Session = { location: locationOf(begun), offset: 0 };
   let start = 0;
   let isChunked = false;
@@ -80,6 +85,7 @@ async function sendChunk(
       if (answer.status === 202 || answer.status === 201 || answer.status === 204) {
         const offset = offsetOf(answer) ?? end;
         if (offset > end) throw mismatch(`${answer.url} says that it has ${offset} bytes of ${end} that were sent`);
+        if (offset < start) throw new UploadLost();
         tries = offset > session.offset ? 0 : tries + 1;
         session = { location: locationOf(answer, session.location), offset };
         if (tries > mostTries) throw refused(answer, `takes nothing more of ${blob.digest}`);
@@ -96,7 +102,6 @@ async function sendChunk(
     if (tries > mostTries) throw failure;
     if (failure.code === 'registry.unreachable') await options.transport.rest(tries, failure, options.signal);
     session = await whereItIs(session, options);
-    // What came before this chunk is read no more: such an upload begins again.
     if (session.offset < start || session.offset > end) throw new UploadLost();
   }
   return session;

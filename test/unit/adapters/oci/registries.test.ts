@@ -121,6 +121,36 @@ describe('blobs', () => {
     await expect(repository.pushBlob(blob('9876543210'))).rejects.toMatchObject({ code: 'registry.refused' });
   });
 
+  test('a registry that forgets what came before a chunk, and says so, is sent all of it again and no other bytes', async () => {
+    const fake = await start();
+    let done = false;
+    fake.faults.push(({ method, range, path }, response) => {
+      if (method !== 'PATCH' || range !== '4-7' || done) return false;
+      done = true;
+      response.writeHead(202, { location: path, range: '0-1' }).end();
+      return true;
+    });
+    const repository = open(fake, { chunkSize: 4 }).repository(fake.address, 'x');
+    expect(await repository.pushBlob(blob('0123456789'))).toBe('pushed');
+    expect(fake.asked.filter(({ method }) => method === 'PATCH').map(({ range }) => range)).toEqual([
+      ...['0-3', '4-7'],
+      ...['0-3', '4-7', '8-9'],
+    ]);
+  });
+
+  test('a registry that wants chunks larger than memory is refused', async () => {
+    const fake = await start();
+    fake.faults.push(({ method, path }, response) => {
+      if (method !== 'POST') return false;
+      response.writeHead(202, { location: `${path}1`, 'oci-chunk-min-length': '1000000000000' }).end();
+      return true;
+    });
+    await expect(open(fake).repository(fake.address, 'x').pushBlob(blob('a'))).rejects.toMatchObject({
+      code: 'registry.refused',
+      message: expect.stringContaining('wants chunks of 1000000000000 bytes'),
+    });
+  });
+
   test('what another repository of the registry has is mounted', async () => {
     const fake = await start(login);
     const registries = open(fake, { credentials: () => login });
