@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { RegrowError } from '../../../src/errors.ts';
 import { createQueues, type Queues } from '../../../src/jobs/queues.ts';
-import { createWorker, type JobHandlers, type JobWorker, type SettledJob } from '../../../src/jobs/worker.ts';
+import { createWorker, type JobHandlers, JobLeft, type JobWorker, type SettledJob } from '../../../src/jobs/worker.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { testLog } from '../../support/log.ts';
 import { startTestRedis, type TestRedis } from '../../support/redis.ts';
@@ -29,10 +29,11 @@ afterEach(async () => {
   await queues.close();
 });
 
-function work(handlers: JobHandlers, queue = 'control'): JobWorker {
+function work(handlers: JobHandlers, queue = 'control', name?: string): JobWorker {
   const worker = createWorker({
     redis: { socket: redis.socket },
     queue,
+    ...(name === undefined ? {} : { name }),
     concurrency: 2,
     handlers,
     log: testLog().log,
@@ -114,6 +115,30 @@ describe('a worker', () => {
     await expect.poll(() => queues.find('propose', { ...job, attempt: 2 }), wait).toBe('failed');
     expect(runs).toBe(10);
     expect((await queues.list(10)).map((row) => row.state)).toEqual(['failed', 'failed']);
+  });
+
+  test('leaves a job to another, who is known by name while it works; leaving costs no try', async () => {
+    const tries: string[] = [];
+    const handlers = (name: string): JobHandlers => ({
+      async propose(_payload, { attempt }) {
+        tries.push(`${name} ${attempt}`);
+        if (name === 'first') throw new JobLeft(20);
+      },
+    });
+    work(handlers('first'), 'control', 'first');
+    await queues.enqueue('propose', job);
+    await expect.poll(() => tries.length, wait).toBeGreaterThan(7);
+    expect(new Set(tries)).toEqual(new Set(['first 1']));
+    expect(await queues.workers('control')).toEqual(['first']);
+    const second = work(handlers('second'), 'control', 'second');
+    await expect.poll(() => queues.find('propose', job), wait).toBe('completed');
+    expect(tries.at(-1)).toBe('second 1');
+    expect(outcomes().filter((one) => one !== 'returned')).toEqual(['completed']);
+    expect(await queues.workers('control')).toEqual(['first', 'second']);
+    await second.close({ grace: 1000 });
+    await expect.poll(() => queues.workers('control'), wait).toEqual(['first']);
+    work({}, 'control');
+    expect(await queues.workers('results')).toEqual([]);
   });
 
   test('refuses what it cannot read, and goes on with the next', async () => {
