@@ -43,7 +43,7 @@ export async function startBuilder(host: RoleHost): Promise<void> {
   await sandbox.probe();
   const { concurrency } = config.build;
   const ports = { objects, sandbox, workspaces: createWorkspaces({ directory: paths.workspaces, exec }) };
-  const engine = hostEngineOf(host.parts, { ...ports, liveLog: createLiveLog(objects, log) });
+  const engine = hostEngineOf(host.parts, { ...ports, liveLog: createLiveLog(objects, log) }, host.builderName);
   const { arch, limits } = engine;
   const apko = async () => ({ program: await findEngine('apko', engineFolders()), signer: createThrowAwayKey });
   const handlers = createBuilder({

@@ -25,21 +25,17 @@ export function hostArch(): Arch {
   });
 }
 
-/** What builders of this machine go by in results, and in the queue. */
-export function builderName(): string {
-  return hostname();
-}
-
 /** The limits of every step, in milliseconds and bytes. */
 function stepLimits({ build }: Pick<Config, 'build'>): HostEngineContext['limits'] {
   const { stepTimeout, outputLimit, processLimit } = build;
   return { stepTimeout: stepTimeout * 1000, outputLimit, processLimit };
 }
 
-/** The host engine as it is configured, on this machine. */
+/** The host engine as it is configured, on this machine. `builder`: what it is called in results; default: the machine's name. */
 export function hostEngineOf(
   { config, sources, git, clock }: Pick<SharedParts, 'config' | 'sources' | 'git' | 'clock'>,
   ports: Pick<HostEngineContext, 'objects' | 'sandbox' | 'workspaces' | 'liveLog'>,
+  builder = hostname(),
 ): HostEngineContext {
   return {
     ...ports,
@@ -50,6 +46,6 @@ export function hostEngineOf(
     hostTools: createHostTools(config.build.hostTools),
     limits: stepLimits(config),
     distribution: { namespace: config.publish.keyName, name: config.api.title },
-    builder: builderName(),
+    builder,
   };
 }

@@ -10,6 +10,8 @@ export interface HostOptions {
   readonly keys?: RepositoryKeys;
   /** Who judges builds. Default: a child process without keys; tests judge in their own process, which is faster. */
   readonly verify?: Verify;
+  /** What a builder here is called in results, and knows others by. Default: the name of the machine. */
+  readonly builderName?: string;
   /** False: the clock asks for nothing; only `tick` and what comes in do. */
   readonly schedule?: boolean;
   /** Milliseconds that the conductor's lease outlives it. */
