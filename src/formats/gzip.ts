@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { constants, crc32, gzip, gzipSync, inflateRawSync } from 'node:zlib';
-import { RegrowError } from '../errors.ts';
+import { constants, crc32, createGunzip, gzip, gzipSync, inflateRawSync } from 'node:zlib';
+import { RegrowError, toRegrowError } from '../errors.ts';
 
 /** Part of the bytes of every package: a change of it is a change of every datahash. */
 const options = { level: 6, memLevel: 8, windowBits: 15, strategy: constants.Z_DEFAULT_STRATEGY };
@@ -85,4 +88,26 @@ function inflation(value: unknown): { content: Buffer; consumed: number } {
     }
   }
   throw new TypeError('zlib did not say how much it read');
+}
+
+/**
+ * sha256, hex, of what a stream of gzip members unpacks to; nothing is held. `limit` is in bytes of content. Errors:
+ * package.malformed, and what the stream throws.
+ */
+export async function unpackedDigest(packed: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
+  const hash = createHash('sha256');
+  let size = 0;
+  try {
+    await pipeline(Readable.from(packed, { objectMode: false }), createGunzip(), async (content) => {
+      for await (const chunk of content as AsyncIterable<Uint8Array>) {
+        size += chunk.length;
+        if (size > limit) throw malformed(`it unpacks to more than ${limit} bytes`);
+        hash.update(chunk);
+      }
+    });
+  } catch (thrown) {
+    const isZlib = thrown instanceof Error && 'code' in thrown && String(thrown.code).startsWith('Z_');
+    throw isZlib ? malformed('its data does not unpack', thrown) : toRegrowError(thrown);
+  }
+  return hash.digest('hex');
 }

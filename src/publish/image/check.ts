@@ -1,6 +1,6 @@
 import { ociArch, parseTarget, type TargetName } from '../../model/target.ts';
 import type { ObjectReader } from '../../ports/objects.ts';
-import { checkBlob, nameOf, readStoredImage, type StoredImage, wrong } from './read.ts';
+import { checkLayer, checkSbom, nameOf, readStoredImage, type StoredImage, wrong } from './read.ts';
 
 /** What a builder says that it made of an image. */
 export interface BuiltImage {
@@ -13,8 +13,8 @@ export interface BuiltImage {
 
 /**
  * Looks at an image as whoever pulls it does, whatever its builder says that it consists of: index, manifests, configurations,
- * layers and SBOMs are there with the digest and size that they are named by, and the platforms are the ones that were asked
- * for and told of. Errors: image.invalid.
+ * layers and SBOMs are there with the digest and size that they are named by, layers unpack to what the configuration says, and
+ * the platforms are the ones that were asked for and told of. Errors: image.invalid.
  */
 export async function checkImage(
   objects: ObjectReader,
@@ -28,9 +28,9 @@ export async function checkImage(
   if (!isSame(told, found)) throw wrong(ref, `its index has ${found.join(', ')}; its builder says ${told.join(', ')}`);
   const made = built.platforms.map(({ target }) => target);
   if (!isSame(made, targets)) throw wrong(ref, `it is for ${made.join(', ')}, not ${targets.join(', ')}`);
-  for (const { layers, sbom } of image.platforms) {
-    for (const layer of layers) await checkBlob(objects, ref, layer);
-    await checkBlob(objects, ref, { digest: sbom });
+  for (const { layers, diffIds, sbom } of image.platforms) {
+    for (const [i, layer] of layers.entries()) await checkLayer(objects, ref, layer, diffIds[i] ?? '');
+    await checkSbom(objects, ref, sbom);
   }
   return image;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { RegrowError } from '../../errors.ts';
+import { type RegrowError, toRegrowError } from '../../errors.ts';
+import { unpackedDigest } from '../../formats/gzip.ts';
 import { digestHex, ociMediaTypes } from '../../formats/oci.ts';
 import { sha256 } from '../../model/canonical.ts';
 import { blobKey, type ObjectReader } from '../../ports/objects.ts';
@@ -24,6 +25,12 @@ const manifestSchema = z.object({
   config: descriptorSchema.extend({ mediaType: z.literal(ociMediaTypes.config) }),
   layers: z.array(descriptorSchema.extend({ mediaType: z.literal(ociMediaTypes.layer) })).min(1),
 });
+const sbomSchema = z.looseObject({ spdxVersion: z.string(), packages: z.array(z.unknown()) });
+/** Bytes of a manifest or configuration: what registries have to take (distribution-spec, "Pushing manifests"). */
+const manifestLimit = 4 * 1024 * 1024;
+const sbomLimit = 64 * 1024 * 1024;
+/** Bytes that a layer may unpack to: more is taken for a bomb. */
+const layerLimit = 64 * 1024 ** 3;
 const configSchema = platformSchema.extend({ rootfs: z.object({ diff_ids: z.array(digestSchema) }) });
 
 /** How a blob of an image is named. */
@@ -36,6 +43,8 @@ export interface StoredPlatform {
   readonly bytes: Uint8Array;
   readonly config: BlobName;
   readonly layers: readonly BlobName[];
+  /** Of the layers unpacked, as the configuration names them, `sha256:HEX`. */
+  readonly diffIds: readonly string[];
   /** `sha256:HEX` of the SPDX document. */
   readonly sbom: string;
 }
@@ -64,26 +73,49 @@ export async function readStoredImage(objects: ObjectReader, ref: string, index:
     const sbom = descriptor.annotations?.[sbomAnnotation];
     if (sbom === undefined || !digestSchema.safeParse(sbom).success)
       throw wrong(ref, `${descriptor.digest} has no SBOM`);
-    platforms.push({ descriptor, bytes: manifest.bytes, config, layers, sbom });
+    const diffIds = configuration.rootfs.diff_ids;
+    platforms.push({ descriptor, bytes: manifest.bytes, config, layers, diffIds, sbom });
   }
   return { bytes, platforms };
 }
 
-/** Reads a blob by its stream, since a layer may be larger than what one would hold at once. Errors: image.invalid. */
-export async function checkBlob(
+/**
+ * Reads a layer by its stream, since it may be larger than what one would hold at once; as it is stored, and unpacked, as whoever
+ * pulls it holds it against the configuration. Errors: image.invalid.
+ */
+export async function checkLayer(
   objects: ObjectReader,
   ref: string,
   named: Pick<BlobName, 'digest'> & Partial<BlobName>,
+  diffId: string,
 ): Promise<void> {
   const blob = await objects.stream(blobKey(digestHex(named)));
   if (blob === undefined) throw wrong(ref, `its blob ${named.digest} is not there`);
   const hash = createHash('sha256');
   let size = 0;
-  for await (const chunk of blob.body) {
-    hash.update(chunk);
-    size += chunk.length;
+  async function* hashed(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body) {
+      hash.update(chunk);
+      size += chunk.length;
+      yield chunk;
+    }
+    // Before what it unpacks to is of any interest.
+    checkNamed(ref, named, hash.digest('hex'), size);
   }
-  checkNamed(ref, named, hash.digest('hex'), size);
+  let unpacked: string;
+  try {
+    unpacked = await unpackedDigest(hashed(blob.body), layerLimit);
+  } catch (thrown) {
+    const error = toRegrowError(thrown);
+    throw error.code === 'package.malformed' ? wrong(ref, `its layer ${named.digest} is ${error.message}`) : error;
+  }
+  if (`sha256:${unpacked}` !== diffId)
+    throw wrong(ref, `its layer ${named.digest} unpacks to sha256:${unpacked}, its configuration says ${diffId}`);
+}
+
+/** Looks whether a blob is an SPDX document. Errors: image.invalid. */
+export async function checkSbom(objects: ObjectReader, ref: string, digest: string): Promise<void> {
+  await readJson(objects, ref, { digest }, sbomSchema, sbomLimit);
 }
 
 /** `linux/amd64`, `linux/arm/v7` */
@@ -103,7 +135,10 @@ async function readJson<T>(
   ref: string,
   named: Pick<BlobName, 'digest'> & Partial<BlobName>,
   schema: z.ZodType<T>,
+  limit = manifestLimit,
 ): Promise<{ readonly value: T; readonly bytes: Uint8Array }> {
+  const size = (await objects.stream(blobKey(digestHex(named))))?.size ?? 0;
+  if (size > limit) throw wrong(ref, `its blob ${named.digest} has ${size} bytes; ${limit} is the most that is read`);
   const blob = await objects.get(blobKey(digestHex(named)));
   if (blob === undefined) throw wrong(ref, `its blob ${named.digest} is not there`);
   checkNamed(ref, named, sha256(blob.bytes), blob.bytes.length);

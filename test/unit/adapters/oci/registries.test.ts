@@ -132,10 +132,8 @@ describe('blobs', () => {
     });
     const repository = open(fake, { chunkSize: 4 }).repository(fake.address, 'x');
     expect(await repository.pushBlob(blob('0123456789'))).toBe('pushed');
-    expect(fake.asked.filter(({ method }) => method === 'PATCH').map(({ range }) => range)).toEqual([
-      ...['0-3', '4-7'],
-      ...['0-3', '4-7', '8-9'],
-    ]);
+    const pieces = fake.asked.filter(({ method }) => method === 'PATCH').map(({ range }) => range);
+    expect(pieces.join(' ')).toBe('0-3 4-7 0-3 4-7 8-9');
   });
 
   test('a registry that wants chunks larger than memory is refused', async () => {

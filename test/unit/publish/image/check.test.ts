@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { gzipMember } from '../../../../src/formats/gzip.ts';
 import { digestHex, type OciDescriptor, ociBlob } from '../../../../src/formats/oci.ts';
 import { parseImageDefinition } from '../../../../src/model/image-definition.ts';
 import { blobKey } from '../../../../src/ports/objects.ts';
@@ -59,6 +60,61 @@ test('a blob that is missing or has other content is found wherever it is, whate
     const changed = { code: 'image.invalid', message: expect.stringContaining('is not what its digest says') };
     await expect(checkImage(objects, built, targets)).rejects.toMatchObject(changed);
   }
+});
+
+/** The first platform with another layer, SBOM or whatever `change` gives; everything above it named anew. */
+async function withPlatform(
+  objects: MemoryObjects,
+  built: Built,
+  change: { readonly layer?: Uint8Array; readonly sbom?: Uint8Array },
+): Promise<Built> {
+  const put = async (type: string, bytes: Uint8Array): Promise<OciDescriptor> => {
+    const { descriptor } = ociBlob(type, bytes);
+    await objects.put(blobKey(digestHex(descriptor)), bytes);
+    return descriptor;
+  };
+  const first = images[0]?.manifest;
+  const stored = await objects.get(blobKey(digestHex(first ?? { digest: '' })));
+  const manifest = JSON.parse(Buffer.from(stored?.bytes ?? []).toString()) as { layers: OciDescriptor[] };
+  const type = manifest.layers[0]?.mediaType ?? '';
+  const layers = change.layer === undefined ? manifest.layers : [await put(type, change.layer)];
+  const { digest, size } = await put(first?.mediaType ?? '', Buffer.from(JSON.stringify({ ...manifest, layers })));
+  const sbom = change.sbom === undefined ? images[0]?.sbom.digest : (await put('', change.sbom)).digest;
+  const annotations = { 'dev.regrow.sbom': sbom ?? '' };
+  const changed = await withIndex(objects, built, { digest, size, annotations });
+  return { ...changed, platforms: built.platforms.map((one, i) => (i === 0 ? { ...one, manifest: digest } : one)) };
+}
+
+test('a layer that is not what the configuration says that it unpacks to, or nothing that unpacks, is refused', async () => {
+  const { objects, built } = await store();
+  await checkImage(objects, await withPlatform(objects, built, {}), targets);
+  for (const [layer, message] of [
+    [gzipMember(Buffer.from('other files')), /its layer sha256:\w+ unpacks to sha256:\w+, its configuration says/],
+    [Buffer.from('no gzip'), /its layer .* does not unpack/],
+    [gzipMember(Buffer.from('cut off')).subarray(0, 20), /its layer .* does not unpack/],
+  ] as const) {
+    await expect(checkImage(objects, await withPlatform(objects, built, { layer }), targets)).rejects.toMatchObject({
+      code: 'image.invalid',
+      message: expect.stringMatching(message),
+    });
+  }
+});
+
+test('an SBOM that is none is refused, and so is what is too large to be read', async () => {
+  const { objects, built } = await store();
+  for (const sbom of [Buffer.from('{'), Buffer.from('{"bom":1}'), Buffer.alloc(65 * 1024 * 1024, ' ')]) {
+    await expect(checkImage(objects, await withPlatform(objects, built, { sbom }), targets)).rejects.toMatchObject({
+      code: 'image.invalid',
+      message: expect.stringMatching(/is not what an image has there|is the most that is read/),
+    });
+  }
+  const large = ociBlob('', Buffer.alloc(5 * 1024 * 1024, ' '));
+  await objects.put(blobKey(digestHex(large.descriptor)), large.bytes);
+  const said = { ...built, index: digestHex(large.descriptor) };
+  await expect(checkImage(objects, said, targets)).rejects.toMatchObject({
+    code: 'image.invalid',
+    message: expect.stringContaining('has 5242880 bytes; 4194304 is the most that is read'),
+  });
 });
 
 test('an index that is not what the builder says of it, or was not asked for, is refused', async () => {
