@@ -1,6 +1,6 @@
+import { z } from 'zod';
 import { RegrowError } from '../errors.ts';
 import { dsseEnvelopeSchema } from '../formats/dsse.ts';
-import { provenanceSchema } from '../formats/provenance.ts';
 import { newestFirst } from '../model/apk-version.ts';
 import type { Artifact } from '../model/artifact.ts';
 import type { BuildRequest, LockedPackage } from '../model/build.ts';
@@ -84,12 +84,20 @@ export async function requestOf(
   );
 }
 
+/** What has to be in a provenance statement, of whatever release of regrow, to know the build request by. */
+const accountSchema = z.object({
+  subject: z.array(z.object({ digest: z.record(z.string(), z.string()) })),
+  predicate: z.object({
+    buildDefinition: z.object({ internalParameters: z.object({ request: z.string().regex(/^[0-9a-f]{64}$/) }) }),
+  }),
+});
+
 async function attestedRequest(objects: ObjectReader, artifact: Artifact): Promise<string | undefined> {
   if (artifact.provenance === undefined) return undefined;
   const object = await objects.get(blobKey(artifact.provenance));
   if (object === undefined) return undefined;
   const envelope = dsseEnvelopeSchema.safeParse(parseJson(object.bytes)).data;
-  const statement = provenanceSchema.safeParse(parseJson(Buffer.from(envelope?.payload ?? '', 'base64'))).data;
+  const statement = accountSchema.safeParse(parseJson(Buffer.from(envelope?.payload ?? '', 'base64'))).data;
   if (statement?.subject.some(({ digest }) => digest['sha256'] === artifact.digest) !== true) return undefined;
   return statement.predicate.buildDefinition.internalParameters.request;
 }
