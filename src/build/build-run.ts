@@ -1,4 +1,5 @@
 import { toRegrowError } from '../errors.ts';
+import type { Artifact } from '../model/artifact.ts';
 import {
   type BuildFailure,
   type BuildResult,
@@ -91,11 +92,20 @@ export async function runBuild(
   return result;
 }
 
+/** What came of it before, where it passed and its packages are still there. */
 async function readPassed(objects: Objects, buildKey: string): Promise<BuildResult | undefined> {
   const object = await objects.get(stagingKey(buildKey, 'result.json'));
   if (object === undefined) return undefined;
   const parsed = buildResultSchema.safeParse(JSON.parse(new TextDecoder().decode(object.bytes)));
-  return parsed.success && parsed.data.outcome === 'passed' ? parsed.data : undefined;
+  if (!parsed.success || parsed.data.outcome !== 'passed') return undefined;
+  for (const artifact of parsed.data.artifacts) {
+    if (!(await objects.has(packageKey(buildKey, artifact)))) return undefined;
+  }
+  return parsed.data;
+}
+
+function packageKey(buildKey: string, { info }: Artifact): string {
+  return stagingKey(buildKey, `${info.name}-${info.version}.apk`);
 }
 
 /** Packages and log first; `result.json` says that all the rest is there. */
@@ -106,7 +116,7 @@ async function leave(
   log: BuildLog,
 ): Promise<void> {
   for (const { artifact, bytes } of packages) {
-    await objects.put(stagingKey(result.buildKey, `${artifact.info.name}-${artifact.info.version}.apk`), bytes);
+    await objects.put(packageKey(result.buildKey, artifact), bytes);
   }
   await objects.put(result.log, log.bytes());
   await objects.put(stagingKey(result.buildKey, 'result.json'), Buffer.from(JSON.stringify(result)));

@@ -1,7 +1,9 @@
 import type { BuildAttempt } from '../../model/build.ts';
 import { canonicalJson, sha256 } from '../../model/canonical.ts';
 import type { Problem } from '../../model/plan.ts';
-import type { PlannedBuild } from '../../plan/build-plan.ts';
+import type { PlannedBuild } from '../../plan/lock-build.ts';
+import { stagingKey } from '../../ports/objects.ts';
+import { packageFileName } from '../../report/repository.ts';
 import { buildEffect, readResult } from '../effects.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
@@ -36,6 +38,11 @@ export async function startBuilds(
   let ended = false;
   for (const build of builds) {
     try {
+      if (await isGone(context, build)) {
+        await queueAttempt(context, build, (build.attempt?.attempt ?? 0) + 1);
+        // What was planned with its packages has to be planned again.
+        return true;
+      }
       ended = (await startBuild(context, build)) || ended;
     } catch (thrown) {
       problems.set(...packageProblem(build.need.resolved.name, thrown));
@@ -58,7 +65,22 @@ async function startBuild(context: ConductorContext, build: PlannedBuild): Promi
   if (attempt.state === 'failed') {
     return isWorthAnother(attempt, context.clock.now()) && (await queueAttempt(context, build, attempt.attempt + 1));
   }
+  // Nothing may have asked for it for so long that what it is built from was removed.
+  if (!(await context.objects.has(inputsKey(attempt.request)))) return queueAttempt(context, build, attempt.attempt);
   return followAttempt(context, attempt);
+}
+
+/** Whether a build passed and its packages are not there any more: nothing asked for them for a long time, and now something does. */
+async function isGone({ objects }: ConductorContext, { buildKey, attempt }: PlannedBuild): Promise<boolean> {
+  if (attempt?.state !== 'passed') return false;
+  for (const artifact of attempt.result?.artifacts ?? []) {
+    if (!(await objects.has(stagingKey(buildKey, packageFileName(artifact))))) return true;
+  }
+  return false;
+}
+
+function inputsKey(request: string): string {
+  return `inputs/${request}.json`;
 }
 
 /** A server that gave a page where a file is due may give the file later; a file with another hash is somebody's to look at. */
@@ -74,7 +96,7 @@ async function queueAttempt(context: ConductorContext, build: PlannedBuild, numb
   const { need, request, buildKey } = build;
   const text = canonicalJson(request);
   const digest = sha256(text);
-  await context.objects.put(`inputs/${digest}.json`, new TextEncoder().encode(text));
+  await context.objects.put(inputsKey(digest), new TextEncoder().encode(text));
   const attempt: BuildAttempt = {
     buildKey,
     attempt: number,

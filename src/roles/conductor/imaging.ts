@@ -3,7 +3,7 @@ import type { AdvisoryIndex } from '../../decide/vulnerability.ts';
 import { reportError } from '../../errors.ts';
 import { withoutEpoch } from '../../model/apk-version.ts';
 import type { Artifact } from '../../model/artifact.ts';
-import { attachmentsKey } from '../../model/attachment.ts';
+import { isSignedBy } from '../../model/attachment.ts';
 import { type ParsedImageDefinition, parseImageDefinition } from '../../model/image-definition.ts';
 import { newestPackages } from '../../model/package-set.ts';
 import type { Problem } from '../../model/plan.ts';
@@ -12,6 +12,7 @@ import type { ImagePublishRequest, ImageRequest } from '../../model/request.ts';
 import { createPackageIndex, solve } from '../../model/solve.ts';
 import { type Libc, parseTarget, type TargetName } from '../../model/target.ts';
 import { blobKey } from '../../ports/objects.ts';
+import { readAttachments } from '../../publish/image/index.ts';
 import { createRepositoryView } from '../../report/repository.ts';
 import { readResult, requestDigest, resultKey, storeRequest } from '../effects.ts';
 import type { PurposePlan } from './building.ts';
@@ -19,6 +20,7 @@ import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
 import { findingsAt } from './finding.ts';
 import { followPushes, restAfterFailure } from './pushing.ts';
+import { followImageSigning, readImageSigners } from './signing.ts';
 import type { World } from './world.ts';
 
 export interface ImageFacts {
@@ -139,8 +141,16 @@ async function followImage(
   }
   const published = world.images.images.find((image) => image.ref === ref);
   const vulnerabilities = vulnerabilitiesOf(world, request, advisories);
-  const isSigned = await objects.has(attachmentsKey(built.index));
+  const attached = await readAttachments(objects, { digest: `sha256:${built.index}` });
+  const signers = await readImageSigners(objects);
+  const isSigned = attached !== undefined && (signers === undefined || isSignedBy(attached, signers, false));
   const isTagged = published?.digest === `sha256:${built.index}`;
+  const isCertified = attached?.signed.some(({ by }) => by === 'identity') === true;
+  if (context.settings.keyless && !isCertified) {
+    await followImageSigning(context, world, { image: key, result: effect, ref, file: request.definition.path });
+    // Who pulls by tag gets the old image until the new one is signed.
+    if (!isTagged) return;
+  }
   if (isTagged && isSigned && isDeepStrictEqual(published.vulnerabilities, vulnerabilities)) {
     const pushed = await followPushes(context, world, published, request.definition.path);
     const row = pushed.length === 0 ? published : { ...published, pushed: [...pushed] };
@@ -173,6 +183,11 @@ async function followImage(
     const images = await createRepositoryView(objects).images();
     if (done.failure === undefined && !isDeepStrictEqual(images, world.images)) return;
     await objects.remove(resultKey(publishEffect));
+    if (done.failure?.code === 'image.invalid') {
+      // Something of it is not there, or damaged: what a builder found there may have been removed as unused meanwhile.
+      await objects.remove(resultKey(effect));
+      return build();
+    }
   }
   await ensureJob(context, 'publish-image', publishEffect, (attempt) => ({ request: publishKey, attempt }));
 }
