@@ -10,6 +10,14 @@ import { watcherSchema } from './watch.ts';
 
 /** Work that is too large for a queue's payload lies in the object store under `requests/DIGEST.json`; jobs carry the key. */
 
+/** What a recipe lets a package say of others; what is found in the files of a package has a prefix, `so:`, and is not among it. */
+const claimsSchema = z.strictObject({
+  provides: z.array(z.string()),
+  replaces: z.array(z.string()),
+  providerPriority: z.number().int().optional(),
+  replacesPriority: z.number().int().optional(),
+});
+
 const judgedBuildSchema = z.strictObject({
   buildKey: z.string(),
   attempt: z.number().int(),
@@ -18,7 +26,7 @@ const judgedBuildSchema = z.strictObject({
   /** Full version. */
   version: z.string(),
   /** What the recipe makes for the target, as the recipe itself says; `tested`: it has a test, which has to have passed. */
-  makes: z.array(z.strictObject({ name: z.string(), tested: z.boolean() })),
+  makes: z.array(z.strictObject({ name: z.string(), tested: z.boolean(), claims: claimsSchema.optional() })),
   /** Digest of the build request that the builder was given. */
   request: z.string().optional(),
   /** Stamp of the packages as the conductor recorded them; what a builder leaves under the same key later is not judged for them. */
@@ -49,7 +57,14 @@ export const verifyRequestSchema = z.strictObject({
 /** One transaction: packages that appear together, on all targets at once. */
 export const publishRequestSchema = z.strictObject({
   kind: z.literal('publish'),
-  add: z.array(z.strictObject({ key: z.string(), artifact: artifactSchema })),
+  add: z.array(
+    z.strictObject({
+      key: z.string(),
+      artifact: artifactSchema,
+      /** Digest of the build request that it was built by. */
+      request: z.string().optional(),
+    }),
+  ),
 });
 
 /** An image to assemble and run: what its definition says, with every package pinned. */

@@ -14,6 +14,8 @@ export interface Addition {
   readonly key: string;
   /** As it was verified: digest and size of the unsigned file. */
   readonly artifact: Artifact;
+  /** Digest of the build request that it was built by; absent: whichever its builder names. */
+  readonly request?: string | undefined;
 }
 
 /**

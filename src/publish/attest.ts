@@ -42,16 +42,18 @@ async function readInputs(objects: Objects, { request }: BuildResult) {
 
 /**
  * Provenance of packages as in-toto statements in DSSE envelopes that the repository's key signs. The builder's account
- * (`result.json`) has to be of this very package. Same build and key, same bytes.
+ * (`result.json`) has to be of this very package, and of what it was asked for. Same build and key, same bytes.
  */
 export function createAttester({ objects, signer, ...facts }: AttesterOptions): Attest {
-  return async ({ key, artifact: staged }, artifact) => {
+  return async ({ key, artifact: staged, request: asked }, artifact) => {
     const resultKey = `${key.slice(0, key.lastIndexOf('/'))}/result.json`;
     const result = await readJson(objects, resultKey, buildResultSchema);
     if (result === undefined) return undefined;
     if (!result.artifacts.some(({ digest }) => digest === staged.digest)) {
       throw malformed(resultKey, `does not name ${staged.info.name} ${staged.info.version} as it lies there`);
     }
+    if (asked !== undefined && result.request !== asked)
+      throw malformed(resultKey, `is of the request ${result.request}, not of ${asked}`);
     const request = await readInputs(objects, result);
     if (request === undefined) return undefined;
     const statement = canonicalJson(writeProvenance({ ...facts, artifact, request, result }));

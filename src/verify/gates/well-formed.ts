@@ -4,6 +4,7 @@ import { entryProblem } from '../../formats/apk-index.ts';
 import { checkTree } from '../../formats/package-tree.ts';
 import { isApkVersion } from '../../model/apk-version.ts';
 import { canonicalJson, sha256 } from '../../model/canonical.ts';
+import { dependencyName } from '../../model/package-set.ts';
 import { parseTarget } from '../../model/target.ts';
 import { answer, artifactsStamp, countOf, type Gate, type GateSubject, type ReadPackage } from '../subject.ts';
 
@@ -50,6 +51,24 @@ function dataProblems(file: string, apk: NonNullable<ReadPackage['apk']>): strin
   }
 }
 
+/** A package answers to no other name, and takes no other's files, but by its recipe: machines would install it in their place. */
+function claimProblems({ apk, file }: ReadPackage, { makes }: GateSubject): string[] {
+  const claims = makes.find(({ name }) => name === apk?.info.name)?.claims;
+  if (claims === undefined || apk === undefined) return [];
+  const { provides, replaces, providerPriority = 0, replacesPriority = 0 } = apk.info;
+  const names = provides.filter(
+    (provide) => !dependencyName(provide).includes(':') && !claims.provides.includes(provide),
+  );
+  const taken = replaces.filter((replaced) => !claims.replaces.includes(replaced));
+  const first =
+    providerPriority === (claims.providerPriority ?? 0) && replacesPriority === (claims.replacesPriority ?? 0);
+  return [
+    ...names.map((name) => `${file} provides ${name}, which its recipe does not say`),
+    ...taken.map((name) => `${file} replaces ${name}, which its recipe does not say`),
+    ...(first ? [] : [`${file} has another priority than its recipe says`]),
+  ];
+}
+
 /** The build is the one that was asked for, and made what its recipe makes. */
 function identityProblems({ result, buildKey, target, makes, request, artifacts }: GateSubject): string[] {
   const made = new Set(result.artifacts.map(({ info }) => info.name));
@@ -82,7 +101,7 @@ export const wellFormed: Gate = {
     const problems = [
       ...twice,
       ...identityProblems(subject),
-      ...subject.packages.flatMap((one) => problemsOf(one, subject)),
+      ...subject.packages.flatMap((one) => [...problemsOf(one, subject), ...claimProblems(one, subject)]),
     ];
     return answer(problems, `${countOf(names.length, 'package')} read back: ${names.join(', ')}`);
   },

@@ -63,7 +63,14 @@ async function built(change: Partial<BuildResult> = {}) {
     distribution: { namespace: 'box', name: 'Box' },
     builderId: 'https://packages.example.com/#builder',
   });
-  return { objects, addition, signed, attest: () => attest(addition, signed), inputs: `inputs/${sha256(inputs)}.json` };
+  return {
+    objects,
+    addition,
+    signed,
+    attest: (asked?: string) => attest({ ...addition, request: asked }, signed),
+    inputs: `inputs/${sha256(inputs)}.json`,
+    request: sha256(inputs),
+  };
 }
 
 it('says of a package what it was built from, who built it and when, signed as openssl verifies', async () => {
@@ -73,7 +80,12 @@ it('says of a package what it was built from, who built it and when, signed as o
   const { subject, predicate } = readProvenance(text, keys);
   expect(subject).toEqual([{ name: 'tool-1.0.0-r0.apk', digest: { sha256: signed.digest } }]);
   expect(predicate.buildDefinition).toMatchObject({
-    externalParameters: { repository: 'https://github.com/acme/os', recipe: 'tool.yaml', package: 'tool', target: 'x86_64-gnu' },
+    externalParameters: {
+      repository: 'https://github.com/acme/os',
+      recipe: 'tool.yaml',
+      package: 'tool',
+      target: 'x86_64-gnu',
+    },
     internalParameters: { engineVersion: 2, buildKey: 'key', sourceDateEpoch: 1_700_000_000, hostTools: ['gcc'] },
     resolvedDependencies: [
       { name: 'tool.yaml', uri: `git+https://github.com/acme/os@${commit}`, digest: { gitCommit: commit } },
@@ -113,7 +125,13 @@ it('is not there where the build left no account of itself, or nobody kept what 
 it('is refused where the account is of another package, or what the build was given is something else', async () => {
   const other = await built({ artifacts: [] });
   await expect(other.attest()).rejects.toMatchObject({ code: 'package.malformed' });
-  const { objects, attest, inputs } = await built();
+  const { objects, attest, inputs, request: asked } = await built();
+  expect(await attest(asked)).toBeDefined();
+  // A builder that names what another package, or another commit, was built from.
+  await expect(attest('f'.repeat(64))).rejects.toMatchObject({
+    code: 'package.malformed',
+    message: expect.stringContaining(`is of the request ${asked}, not of ffff`),
+  });
   await objects.put(inputs, Buffer.from('{}'));
   await expect(attest()).rejects.toMatchObject({ code: 'package.malformed' });
 });

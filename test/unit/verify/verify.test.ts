@@ -205,6 +205,27 @@ describe('well-formed', () => {
     expect(outcome(inputOf([{ artifact, bytes: made.bytes }]), 'well-formed')).toMatch(because);
   });
 
+  it('fails for a package that answers to names, or takes files, that its recipe does not let it', async () => {
+    const claims = { provides: ['tool-virtual=1'], replaces: ['tool-old'], providerPriority: 5 };
+    const makes = [{ name: 'tool', tested: true, claims }];
+    const honest = await makePackage({
+      name: 'tool',
+      nodes: { 'usr/bin/tool': { content: '#!/bin/sh\n', mode: 0o755 } },
+      recipe: claims,
+    });
+    expect(honest.artifact.info.provides).toEqual(['cmd:tool=1.0.0-r0', 'tool-virtual=1']);
+    expect(outcome(inputOf([honest], { makes }), 'well-formed')).toMatch(/^passed/);
+    const liar = await makePackage({
+      name: 'tool',
+      recipe: { provides: ['openssl=99'], replaces: ['tool-old', 'glibc'], providerPriority: 1000 },
+    });
+    const said = outcome(inputOf([liar], { makes }), 'well-formed');
+    expect(said).toContain('provides openssl=99, which its recipe does not say');
+    expect(said).toContain('replaces glibc, which its recipe does not say');
+    expect(said).toContain('another priority');
+    expect(said).not.toContain('replaces tool-old');
+  });
+
   it('fails for what would make the index unreadable', async () => {
     const provides = Array.from({ length: 6000 }, (_, i) => `cmd:command-number-${i}=1.0.0-r0`);
     const wide = await makePackage({ name: 'tool', recipe: { provides } });
