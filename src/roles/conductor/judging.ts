@@ -1,5 +1,6 @@
 import { digestOf } from '../../model/canonical.ts';
 import type { Purpose } from '../../model/plan.ts';
+import type { ResolvedPackage } from '../../model/recipe/resolved.ts';
 import type { VerifyRequest } from '../../model/request.ts';
 import type { VerifiedResult } from '../../model/result.ts';
 import type { Verdict } from '../../model/verdict.ts';
@@ -107,12 +108,25 @@ function judged(context: ConductorContext, build: PlannedBuild): VerifyRequest['
     target: need.target,
     package: name,
     version: fullVersion,
-    makes: packages.map((one) => ({ name: one.name, tested: (one.test?.steps.length ?? 0) > 0 })),
+    makes: packages.map((one) => ({
+      name: one.name,
+      tested: (one.test?.steps.length ?? 0) > 0,
+      claims: claimsOf(one),
+    })),
     ...(attempt?.request === undefined ? {} : { request: attempt.request }),
     artifacts: stampOf(build),
     ...(difference === undefined || second === undefined
       ? {}
       : { rebuild: { buildKey: second.buildKey, attempt: second.attempt, difference } }),
+  };
+}
+
+function claimsOf({ provides, replaces, providerPriority, replacesPriority }: ResolvedPackage) {
+  return {
+    provides: [...provides],
+    replaces: [...replaces],
+    ...(providerPriority === undefined ? {} : { providerPriority }),
+    ...(replacesPriority === undefined ? {} : { replacesPriority }),
   };
 }
 

@@ -107,7 +107,11 @@ async function ensurePublication(context: ConductorContext, world: World, builds
   const { objects, book, clock } = context;
   const add = builds
     .flatMap((build) =>
-      artifactsOf([build]).map((artifact) => ({ key: stagedKey(build.buildKey, artifact), artifact })),
+      artifactsOf([build]).map((artifact) => ({
+        key: stagedKey(build.buildKey, artifact),
+        artifact,
+        ...(build.attempt?.request === undefined ? {} : { request: build.attempt.request }),
+      })),
     )
     .toSorted((a, b) => (a.key < b.key ? -1 : 1));
   const request: PublishRequest = { kind: 'publish', add };

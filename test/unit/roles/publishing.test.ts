@@ -60,7 +60,12 @@ function planOf(...artifacts: readonly Artifact[]): PurposePlan {
       resolved: { ...resolvedRecipeOf(artifact.info.origin), fullVersion: artifact.info.version },
     },
     buildKey: `key-${artifact.info.name}-${artifact.info.version}`,
-    attempt: { state: 'passed', attempt: 1, result: { artifacts: [artifact] } },
+    attempt: {
+      state: 'passed',
+      attempt: 1,
+      request: `request-${artifact.info.name}`,
+      result: { artifacts: [artifact] },
+    },
   }));
   return { purpose: 'main', builds, waits: [] } as unknown as PurposePlan;
 }
@@ -175,11 +180,14 @@ test('a verdict holds for the packages that were judged, and for no others under
   const changed = { ...plan, builds } as unknown as PurposePlan;
   await publishReady(context, worldOf(undefined), changed, () => none);
   expect(await waiting('publish')).toEqual([]);
-  expect((await waiting('verify')).map(({ request }) => request.packages)).toEqual([['data']]);
+  const [judged] = await waiting('verify');
+  expect(judged?.request.builds).toMatchObject([
+    { request: 'request-data', makes: [{ name: 'data', claims: { provides: [], replaces: [] } }] },
+  ]);
   await answerVerify(0);
   await publishReady(context, worldOf(undefined), changed, () => none);
   const [asked] = await waiting('publish');
-  expect(asked?.request.add.map(({ artifact }) => artifact.digest)).toEqual([other.digest]);
+  expect(asked?.request.add).toMatchObject([{ request: 'request-data', artifact: { digest: other.digest } }]);
 });
 
 test('what the publisher refused is a problem and is left out while it is the same; the rest goes on', async () => {
