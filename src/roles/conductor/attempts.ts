@@ -38,7 +38,7 @@ export async function startBuilds(
   let ended = false;
   for (const build of builds) {
     try {
-      if (await isGone(context, build)) {
+      if (await isGone(context, build.attempt)) {
         await queueAttempt(context, build, (build.attempt?.attempt ?? 0) + 1);
         // What was planned with its packages has to be planned again.
         return true;
@@ -71,10 +71,10 @@ async function startBuild(context: ConductorContext, build: PlannedBuild): Promi
 }
 
 /** Whether a build passed and its packages are not there any more: nothing asked for them for a long time, and now something does. */
-async function isGone({ objects }: ConductorContext, { buildKey, attempt }: PlannedBuild): Promise<boolean> {
+async function isGone({ objects }: ConductorContext, attempt: BuildAttempt | undefined): Promise<boolean> {
   if (attempt?.state !== 'passed') return false;
   for (const artifact of attempt.result?.artifacts ?? []) {
-    if (!(await objects.has(stagingKey(buildKey, packageFileName(artifact))))) return true;
+    if (!(await objects.has(stagingKey(attempt.buildKey, packageFileName(artifact))))) return true;
   }
   return false;
 }
@@ -135,10 +135,11 @@ async function repeatBuild(context: ConductorContext, first: BuildAttempt): Prom
   const { buildKey: repeats, result, finishedAt: _, ...same } = first;
   if (result === undefined || differenceOf(context.settings, repeats) === undefined) return;
   const second = secondAttempt(context, repeats);
-  if (second?.state === 'passed') return;
+  const isLost = await isGone(context, second);
+  if (second?.state === 'passed' && !isLost) return;
   if (second?.state === 'queued') return void (await followAttempt(context, second, result.builder));
   const now = context.clock.now();
-  if (second !== undefined && !isWorthAnother(second, now)) return;
+  if (second !== undefined && !isLost && !isWorthAnother(second, now)) return;
   const attempt: BuildAttempt = {
     ...same,
     buildKey: secondBuildKey(repeats),
