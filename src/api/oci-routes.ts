@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { parseAttachmentTag } from '../formats/cosign.ts';
-import { imageKeyKey } from '../model/attachment.ts';
+import { ociMediaTypes } from '../formats/oci.ts';
+import { referrerIndex } from '../formats/referrer.ts';
+import { imageKeyKey, imageKeysPrefix } from '../model/attachment.ts';
 import type { ImageCatalogue } from '../model/publication.ts';
 import { blobKey, type Objects } from '../ports/objects.ts';
 import type { RepositoryView } from '../report/repository.ts';
@@ -13,7 +15,13 @@ type OciCode = 'BLOB_UNKNOWN' | 'DIGEST_INVALID' | 'MANIFEST_UNKNOWN' | 'NAME_IN
 /** `NAME/manifests/REF`, `NAME/blobs/DIGEST`, `NAME/tags/list`; names, tags and digests as the specification spells them. */
 const namePattern = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*)*';
 const pathPattern = new RegExp(`^(${namePattern})/(manifests|blobs|tags)/([A-Za-z0-9_][A-Za-z0-9._:-]{0,127})$`);
+/** Digests as the specification spells them, `ALGORITHM:ENCODED`. */
+const referrersPattern = new RegExp(`^(${namePattern})/referrers/(.+)$`);
+const anyDigest = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/;
+const keyFile = /^[A-Za-z0-9@][A-Za-z0-9._@+-]{0,255}\.pub$/;
 const digestPattern = /^sha256:([0-9a-f]{64})$/;
+
+const filterSchema = z.object({ artifactType: z.string().optional().catch(undefined) });
 
 const mediaTypeSchema = z.object({
   mediaType: z.enum([
@@ -118,12 +126,28 @@ export function addOciRoutes(app: FastifyInstance, objects: Objects, repository:
     });
   }
 
+  /** What refers to a manifest: an empty list for what nothing does, also where there is no such manifest. */
+  async function sendReferrers(request: FastifyRequest, reply: FastifyReply, digest: string): Promise<FastifyReply> {
+    if (!anyDigest.test(digest)) return refuse(reply, 400, 'DIGEST_INVALID', `${digest} is no digest`);
+    const hex = digestPattern.exec(digest)?.[1];
+    const all = hex === undefined ? [] : ((await repository.attachments(hex))?.referrers ?? []);
+    const { artifactType } = filterSchema.parse(request.query);
+    if (artifactType !== undefined) reply.header('oci-filters-applied', 'artifactType');
+    const wanted = all.filter((one) => artifactType === undefined || one.artifactType === artifactType);
+    const list = referrerIndex(wanted.map(({ annotations = {}, ...one }) => ({ ...one, annotations })));
+    return reply.type(ociMediaTypes.index).header('cache-control', 'no-cache').send(Buffer.from(list.bytes));
+  }
+
   async function route(request: FastifyRequest, reply: FastifyReply, path: string): Promise<FastifyReply> {
     reply.header('docker-distribution-api-version', 'registry/2.0');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return refuse(reply, 405, 'UNSUPPORTED', 'this registry is read-only: regrow publishes images itself');
     }
     if (path === '') return reply.send({});
+    const [, referring, subject] = referrersPattern.exec(path) ?? [];
+    if (referring !== undefined && subject !== undefined && tagsOf(await repository.images(), referring).length > 0) {
+      return sendReferrers(request, reply, subject);
+    }
     const [, name, kind, reference] = pathPattern.exec(path) ?? [];
     if (name === undefined || reference === undefined) return refuse(reply, 404, 'NAME_INVALID', 'no such path');
     const tags = tagsOf(await repository.images(), name);
@@ -142,6 +166,17 @@ export function addOciRoutes(app: FastifyInstance, objects: Objects, repository:
     async handler(request, reply) {
       const key = await objects.stream(imageKeyKey);
       if (key === undefined) throw notFound('no image was signed yet');
+      return sendObject(request, reply, key, { type: 'application/x-pem-file', cacheControl: 'no-cache' });
+    },
+  });
+  // Every key that is trusted, those that were before and the next one among them.
+  app.route<{ Params: { file: string } }>({
+    method: ['GET', 'HEAD'],
+    url: '/images/keys/:file',
+    async handler(request, reply) {
+      const { file } = request.params;
+      const key = keyFile.test(file) ? await objects.stream(`${imageKeysPrefix}${file}`) : undefined;
+      if (key === undefined) throw notFound('no such key');
       return sendObject(request, reply, key, { type: 'application/x-pem-file', cacheControl: 'no-cache' });
     },
   });

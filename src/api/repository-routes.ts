@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { bundleMediaType } from '../formats/sigstore-bundle.ts';
 import type { Generation } from '../model/publication.ts';
 import { arches, libcs, type TargetName, targetName } from '../model/target.ts';
-import { blobKey, type Objects } from '../ports/objects.ts';
+import { blobKey, bundleKey, type Objects } from '../ports/objects.ts';
 import type { RepositoryView } from '../report/repository.ts';
 import { notFound, sendObject } from './replies.ts';
 
@@ -17,6 +18,8 @@ const addressSchema = z.object({
 });
 /** Behind the name of a package's file: where it came from (in-toto attestation `spec/v1/bundle.md`). */
 const provenanceSuffix = '.intoto.jsonl';
+/** Behind the name of a package's file: the same, signed by an identity, as a Sigstore bundle. */
+const bundleSuffix = '.sigstore.json';
 const keySchema = z.object({ file: z.string().regex(/^[A-Za-z0-9@][A-Za-z0-9._@+-]{0,255}\.rsa\.pub$/) });
 
 /** Where the publisher leaves its public key, under the name that it has in `/etc/apk/keys`. */
@@ -26,6 +29,7 @@ export function publicKeyKey(file: string): string {
 
 function typeOf(file: string): string {
   if (file === indexFile) return 'application/gzip';
+  if (file.endsWith(bundleSuffix)) return bundleMediaType;
   return file.endsWith(provenanceSuffix) ? 'application/jsonl' : 'application/vnd.apk';
 }
 
@@ -61,6 +65,12 @@ export function addRepositoryRoutes(app: FastifyInstance, objects: Objects, repo
       const target = targetName({ libc, arch });
       const current = await repository.current();
       if (current === undefined) throw notFound('nothing is published yet');
+      if (file.endsWith(bundleSuffix)) {
+        const signed = await findPackage(repository, current, target, file.slice(0, -bundleSuffix.length));
+        const bundle = signed?.digest === undefined ? undefined : await objects.stream(bundleKey(signed.digest));
+        if (bundle === undefined) throw notFound(`${target} has no ${file}`);
+        return sendObject(request, reply, bundle, { type: typeOf(file), cacheControl: 'no-cache' });
+      }
       const isIndex = file === indexFile;
       const found = isIndex
         ? { digest: current.targets[target]?.index, generation: current.generation }

@@ -33,6 +33,13 @@ export function blobKey(digest: string): string {
   return `blobs/sha256/${digest.slice(0, 2)}/${digest}`;
 }
 
+/** Sigstore bundles that say where published packages came from, by the digest (hex) of the package's file. */
+export const bundlesPrefix = 'repository/bundles/';
+
+export function bundleKey(digest: string): string {
+  return `${bundlesPrefix}${digest}.sigstore.json`;
+}
+
 /** What a builder leaves for one build key. */
 export function stagingKey(buildKey: string, name: string): string {
   return `staging/${buildKey}/${name}`;

@@ -1,3 +1,5 @@
+import type { RegrowError } from '../errors.ts';
+
 /** A blob to push, read from its beginning each time. */
 export interface RegistryBlob {
   /** `sha256:HEX` */
@@ -16,6 +18,8 @@ export interface PushOptions {
   readonly signal?: AbortSignal;
   /** Told after every piece of a blob: bytes that the registry has, of how many. */
   readonly onProgress?: (digest: string, done: number, size: number) => void;
+  /** Told of what the registry does not take and the image can be without: registry.refused. */
+  readonly onRefused?: (error: RegrowError) => void;
 }
 
 /** One repository of a registry, to be pushed to. */
@@ -24,6 +28,8 @@ export interface RegistryRepository {
   pushBlob(blob: RegistryBlob, options?: PushOptions): Promise<'there' | 'mounted' | 'pushed'>;
   /** The manifest of a tag or digest; undefined where there is none. */
   manifest(reference: string, options?: PushOptions): Promise<RegistryManifest | undefined>;
+  /** The list of what refers to a manifest, as JSON; undefined where the registry keeps no such lists. */
+  referrers(digest: string, options?: PushOptions): Promise<Uint8Array | undefined>;
   /** Puts a manifest under its digest, or under a tag, unless that is what is there. */
   pushManifest(manifest: RegistryManifest, tag?: string, options?: PushOptions): Promise<void>;
 }

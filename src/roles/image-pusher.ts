@@ -28,6 +28,7 @@ export function createImagePusher({ objects, queues, clock, registries }: ImageP
         await pushImage(objects, registries.repository(registry, repository), request, {
           signal,
           onProgress: (blob, done, size) => log.info({ ...about, blob, done, size }, 'pushing'),
+          onRefused: (err) => log.warn({ ...about, err }, 'the registry takes no referrers'),
         });
         log.info(about, 'pushed');
         await report(objects, queues, { ...common, at: clock.now().toISOString() });

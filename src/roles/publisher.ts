@@ -15,6 +15,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { Registries } from '../ports/registry.ts';
 import type { ImageKeys, ImageSigner, RepositoryKeys } from '../ports/signer.ts';
+import type { Keyless } from '../ports/sigstore.ts';
 import type { Attest, RefusedAddition } from '../publish/additions.ts';
 import type { Patience } from '../publish/collect/plan.ts';
 import { takeOver } from '../publish/fence.ts';
@@ -29,6 +30,7 @@ import { finalFailure, readRequest, readResult, report, requestDigest } from './
 import type { RoleHost } from './host.ts';
 import { publishImage } from './image-publisher.ts';
 import { createImagePusher } from './image-pusher.ts';
+import { createKeylessHandlers, keylessOf } from './keyless.ts';
 import { announceImageKeys, announceKeys, imageKeyRingOf, keyRingOf } from './keys.ts';
 import { userAgent } from './parts.ts';
 import { createChildVerifier, type Verify } from './verifier.ts';
@@ -46,6 +48,8 @@ export interface PublisherContext {
   readonly patience?: Patience;
   /** Writes down where packages come from; without, nobody does. */
   readonly attest?: Attest;
+  /** Signs by an identity; without, nobody does. */
+  readonly keyless?: Keyless;
   /** Judges untrusted bytes where no key is: in a child process. */
   readonly verify: Verify;
   /** A later publisher took over: this one is to take no more jobs. */
@@ -60,6 +64,7 @@ export async function startPublisher(host: RoleHost): Promise<void> {
   const imageKeys = await imageKeyRingOf(config, host.secrets, clock).open();
   const { keepGenerations, keepVersions } = config.publish;
   const superseded = new AbortController();
+  const keyless = keylessOf(config, host.secrets);
   const keys = host.keys ?? (await keyRingOf(config, host.secrets, clock).open());
   const handlers = await createPublisher({
     objects,
@@ -68,6 +73,7 @@ export async function startPublisher(host: RoleHost): Promise<void> {
     attest: attesterOf(config, objects, keys.signer),
     imageSigner: imageKeys.signer,
     imageKeys,
+    ...(keyless === undefined ? {} : { keyless }),
     clock,
     options: { keepGenerations, ...(keepVersions === 0 ? {} : { keepVersions }), description: config.api.title },
     patience: patienceOf(config.publish),
@@ -78,7 +84,7 @@ export async function startPublisher(host: RoleHost): Promise<void> {
     },
   });
   const pusher = createImagePusher({ objects, queues, clock, registries: registriesOf(host) });
-  const workers = [host.work('publish', 1, handlers), host.work('push', 1, pusher)];
+  const workers = [host.work('publish', 1, handlers), host.work('push', 1, pusher), host.work('sign', 1, handlers)];
   superseded.signal.addEventListener('abort', () => {
     for (const worker of workers) void worker.end({ how: 'stop', grace: leaveTime });
   });
@@ -213,6 +219,14 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
       }
     },
 
+    ...createKeylessHandlers({
+      objects: own,
+      queues,
+      clock,
+      imageSigner,
+      keys: context.keys,
+      keyless: context.keyless,
+    }),
     ...collector,
   };
 }

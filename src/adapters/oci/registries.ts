@@ -16,8 +16,9 @@ import { sendBlob } from './upload.ts';
 const defaultChunkSize = 16 * 1024 * 1024;
 /** How often an upload that a registry lost begins again. */
 const mostBeginnings = 3;
+const referrersType = 'application/vnd.oci.image.index.v1+json';
 const manifestTypes = [
-  'application/vnd.oci.image.index.v1+json',
+  referrersType,
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
   'application/vnd.docker.distribution.manifest.v2+json',
@@ -130,6 +131,16 @@ function createRepository(
         throw mismatch(`${answer.url} answers with ${digest}`);
       checkDigest(answer.url, answer.headers, digest);
       return { mediaType: (answer.headers['content-type'] ?? '').split(';', 1)[0] ?? '', bytes: answer.body };
+    },
+
+    async referrers(digest, { signal }: PushOptions = {}) {
+      const headers = { accept: referrersType };
+      const answer = await ask({ method: 'GET', url: `${base}/referrers/${digest}`, headers }, signal);
+      if (answer.status === 404) return undefined;
+      if (answer.status !== 200) throw unexpected(answer, 'what refers to a manifest');
+      // A page in place of a list is of a registry that does not know what it is asked.
+      const [type] = (answer.headers['content-type'] ?? '').split(';', 1);
+      return type?.trim() === referrersType ? answer.body : undefined;
     },
 
     async pushManifest(manifest: RegistryManifest, tag?: string, options: PushOptions = {}) {

@@ -5,7 +5,7 @@ import type { AssembledImage } from './assemble.ts';
 export { type ApkoPorts, buildWithApko } from './apko/build.ts';
 export type { AssembledImage } from './assemble.ts';
 export { assembleImage } from './assemble.ts';
-export { attachToImage } from './attach.ts';
+export { attachToImage, readAttachments } from './attach.ts';
 export { checkImage } from './check.ts';
 export { commandOf } from './command.ts';
 export { pushImage } from './push.ts';

@@ -26,6 +26,7 @@ import { publishReady } from './publishing.ts';
 import { createRecipeReader, type RecipeTree } from './recipes.ts';
 import { recordRefusals } from './refusals.ts';
 import { releaseVersion } from './releasing.ts';
+import { followPackageSigning } from './signing.ts';
 import { tidy } from './tidying.ts';
 import { createWatching } from './watching.ts';
 import { tellUndone } from './withdrawn.ts';
@@ -155,6 +156,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
     if (main !== undefined) await publishReady(context, world, main, findingsOf);
     go();
     await updateImages(context, world, { keys: await options.keys(), advisories: index, main });
+    await followPackageSigning(context, world);
     await findEdits(world);
     await recordProblems(world);
     await tidy(context);

@@ -4,6 +4,7 @@ import type { ImageEngineChoice } from '../../model/image-definition.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { TargetName } from '../../model/target.ts';
 import type { DifferencePolicy } from '../../model/verdict.ts';
+import type { EngineSettings } from '../../plan/lock-build.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Forge } from '../../ports/forge.ts';
 import type { Git, RecipeRepository } from '../../ports/git.ts';
@@ -24,6 +25,8 @@ export interface ConductorSettings {
   readonly imageEngine: ImageEngineChoice;
   /** Registries that published images are brought to; `repository` has `{name}` for the image's. */
   readonly push: readonly { readonly registry: string; readonly repository: string }[];
+  /** Whether images and packages are signed by an identity too. */
+  readonly keyless: boolean;
   readonly policy: Policy;
   /** Whether a proposal that is green on every target merges by itself. */
   readonly mergeGreen: boolean;
@@ -55,5 +58,6 @@ export interface ConductorContext {
   readonly builtinPipelines: ReadonlyMap<string, string>;
   /** Names of packages that the builders' hosts stand in for. */
   readonly hostPackages: ReadonlySet<string>;
-  readonly engineVersion: number;
+  /** Which engine builds what. */
+  readonly engines: EngineSettings;
 }

@@ -1,5 +1,8 @@
+import { attachmentsKey } from '../../model/attachment.ts';
+import { sha256 } from '../../model/canonical.ts';
 import type { ImagePublication } from '../../model/publication.ts';
 import type { ImagePushRequest } from '../../model/request.ts';
+import type { ObjectReader } from '../../ports/objects.ts';
 import { readResult, requestDigest, resultKey, storeRequest } from '../effects.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
@@ -22,6 +25,8 @@ export async function followPushes(
 ): Promise<Pushed> {
   const { objects, book, clock, settings } = context;
   const { ref, digest, at } = image;
+  if (settings.push.length === 0) return [];
+  const attached = await attachedNow(objects, digest);
   const [name = ref, tag = 'latest'] = ref.split(':');
   const known = book.get('image', ref)?.value;
   const before = known?.digest === digest && known.at === at ? known.pushed : undefined;
@@ -29,19 +34,19 @@ export async function followPushes(
   for (const { registry, repository: template } of settings.push) {
     const repository = template.replaceAll('{name}', name);
     const to = `${new URL(registry).host}/${repository}:${tag}`;
-    const there = before?.find((one) => one.to === to);
+    const there = before?.find((one) => one.to === to && one.attached === attached.attached);
     if (there !== undefined) {
       pushed.push(there);
       continue;
     }
-    const request: ImagePushRequest = { kind: 'image-push', ref, digest, at, registry, repository, tag };
+    const request: ImagePushRequest = { kind: 'image-push', ref, digest, at, registry, repository, tag, ...attached };
     const key = await storeRequest(objects, request);
     const effect = `push-image-${requestDigest(key)}`;
     const done = await readResult(objects, effect, 'image-pushed');
     if (done !== undefined && done.failure === undefined) {
-      pushed.push({ to, at: done.at });
+      pushed.push({ to, at: done.at, ...attached });
       await book.tell({
-        id: `image-pushed/${to}/${digest}/${at}`,
+        id: `image-pushed/${to}/${digest}/${at}/${attached.attached ?? ''}`,
         kind: 'image-pushed',
         text: `${ref} is at ${to}`,
         facts: { ref, to, digest },
@@ -58,4 +63,10 @@ export async function followPushes(
     await ensureJob(context, 'push-image', effect, (attempt) => ({ request: key, attempt }));
   }
   return pushed;
+}
+
+/** sha256 of what is attached to the image: signed by other keys, or by an identity, it is pushed again. */
+async function attachedNow(objects: ObjectReader, digest: string): Promise<{ readonly attached?: string }> {
+  const object = await objects.get(attachmentsKey(digest.replace('sha256:', '')));
+  return object === undefined ? {} : { attached: sha256(object.bytes) };
 }

@@ -1,5 +1,4 @@
 import { openLedger } from '../../adapters/ledger.ts';
-import { hostEngineVersion } from '../../build/host/engine.ts';
 import { createHostTools } from '../../build/host/host-tools.ts';
 import { createLease } from '../../jobs/lease.ts';
 import { createSchedule } from '../../jobs/schedule.ts';
@@ -9,6 +8,7 @@ import type { Objects } from '../../ports/objects.ts';
 import { type IntervalBounds, shortestInterval } from '../../watch/rhythm.ts';
 import type { RoleHost } from '../host.ts';
 import { publicKeysPrefix } from '../keys.ts';
+import { engineSettings } from '../engine-settings.ts';
 import { openForge } from '../parts.ts';
 import { recipeAddress } from '../recipe-address.ts';
 import { openBook } from './book.ts';
@@ -98,13 +98,14 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
         mergeGreen: config.forge.mergeGreen,
         watch,
         forgeRest: config.forge.rest * 1000,
+        keyless: config.publish.sigstore !== undefined,
         collectInterval: config.publish.collect.intervalHours * 60 * minute,
         publicUrl: config.api.publicUrl,
         ...rebuildSettings(config.verify),
       },
       builtinPipelines: pipelines,
       hostPackages: new Set(Object.keys(createHostTools(config.build.hostTools))),
-      engineVersion: hostEngineVersion,
+      engines: engineSettings(config),
     },
     { keys: () => readKeys(objects), signal },
   );
