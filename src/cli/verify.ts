@@ -9,14 +9,17 @@ import { openLedger } from '../adapters/ledger.ts';
 import { createFsObjects } from '../adapters/objects/fs.ts';
 import { createFsReader } from '../adapters/objects/fs-reader.ts';
 import { createOverlay } from '../adapters/objects/overlay.ts';
+import { readPipelineDirectory } from '../adapters/pipeline-directory.ts';
 import { createSandbox } from '../adapters/sandbox.ts';
 import { createWorkspaces } from '../adapters/workspace.ts';
-import { hostEngineVersion, runHostBuild } from '../build/host/engine.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { RegrowError } from '../errors.ts';
 import { parseTarget, type TargetName, targetNameSchema } from '../model/target.ts';
+import { runWithEngine } from '../roles/engine-runner.ts';
+import { engineVersions } from '../roles/engine-settings.ts';
 import { hostArch, hostEngineOf } from '../roles/host-engine.ts';
+import { melangeEngineOf } from '../roles/melange-engine.ts';
 import { openUpstream, statePaths } from '../roles/parts.ts';
 import { findPublishedBuilds, type PublishedBuild, type PublishedName } from '../roles/published-build.ts';
 import { type RebuildPorts, type Rebuilt, rebuild } from '../roles/rebuilding.ts';
@@ -145,20 +148,19 @@ async function openPorts(
   const sandbox = createSandbox({ exec });
   await sandbox.probe();
   const objects = createOverlay(createFsReader(statePaths(config).objects), await createFsObjects(scratch));
-  const parts = { config, clock: systemClock, ...openUpstream(config, exec) };
-  const engine = hostEngineOf(parts, {
-    objects,
-    sandbox,
-    workspaces: createWorkspaces({ directory: join(scratch, 'work'), exec }),
-    liveLog: {
-      add: (_buildKey, text) => progress(text.trimEnd().split('\n').at(-1) ?? ''),
-      end: async () => undefined,
-    },
-  });
+  const pipelines = await readPipelineDirectory();
+  const parts = { config, clock: systemClock, exec, pipelines, ...openUpstream(config, exec) };
+  const workspaces = createWorkspaces({ directory: join(scratch, 'work'), exec });
+  const liveLog = {
+    add: (_buildKey: string, text: string) => progress(text.trimEnd().split('\n').at(-1) ?? ''),
+    end: async () => undefined,
+  };
+  const engine = hostEngineOf(parts, { objects, sandbox, workspaces, liveLog });
+  const melange = melangeEngineOf(parts, { objects, workspaces, liveLog }, engine.builder);
   return {
     objects,
     arch: engine.arch,
-    engines: { host: hostEngineVersion },
-    run: (request, names, signal) => runHostBuild(engine, request, names, signal),
+    engines: engineVersions,
+    run: runWithEngine(engine, melange),
   };
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { engines, runners } from '../model/build.ts';
 import { imageEngines } from '../model/image-support.ts';
 import { policySchema } from '../model/policy.ts';
-import { targetNameSchema } from '../model/target.ts';
+import { arches, targetNameSchema } from '../model/target.ts';
 import { differencePolicySchema } from '../model/verdict.ts';
 
 /**
@@ -102,6 +103,53 @@ const feed = z.strictObject({
   ecosystems: z.array(z.string().min(1)).default([]).describe('Folders of the bucket that are read: `Go`, `GIT`'),
   interval: minutes.default(60).describe('Minutes between two looks'),
 });
+
+const engineChoice = z.enum([...engines, 'auto']);
+
+const melange = z
+  .strictObject({
+    version: z
+      .string()
+      .regex(/^[\w.+-]+$/)
+      .default('v0.59.1')
+      .describe(
+        'The melange that builders have, as `melange version` says it. A builder with another one does not build; what is built with another one is another build',
+      ),
+    runner: z
+      .enum(runners)
+      .default('bubblewrap')
+      .describe('What melange runs steps in: `bubblewrap`, `docker`, or `qemu`, a virtual machine'),
+    network: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether steps have the network. Sources that recipes pin are there without; with `docker` and `qemu` steps always have it, so that this has to be `true`',
+      ),
+    timeout: z
+      .number()
+      .positive()
+      .default(10_800)
+      .describe('Seconds that a build, and then its tests, may take where the recipe has no `timeout`'),
+    arches: z
+      .array(z.enum(arches))
+      .default([])
+      .describe(
+        'Architectures beside its own that this machine runs programs of, by emulation, and so builds for with melange',
+      ),
+    environment: z
+      .record(z.string().regex(/^[A-Z][A-Z0-9_]*$/), z.string())
+      .default({})
+      .describe('Environment of melange itself: `DOCKER_HOST`, `QEMU_KERNEL_IMAGE`. Steps see nothing of it'),
+  })
+  .prefault({})
+  .superRefine(({ runner, network }, context) => {
+    if (runner === 'bubblewrap' || network) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['network'],
+      message: `has to be true with \`runner: ${runner}\`: melange gives steps the network there`,
+    });
+  });
 
 export const configSchema = z.strictObject({
   stateDirectory: path
@@ -245,7 +293,15 @@ export const configSchema = z.strictObject({
     .prefault({}),
   build: z
     .strictObject({
-      engine: z.enum(['host']).default('host').describe('What runs recipes: `host` uses the tools of this machine'),
+      engine: engineChoice
+        .default('host')
+        .describe(
+          'What runs recipes: `host` uses the tools of this machine; `melange` builds from the packages of this distribution alone; `auto` takes melange for what `host` refuses',
+        ),
+      engines: z
+        .record(z.string(), engineChoice)
+        .default({})
+        .describe('By recipe: what runs it, where that is not `engine`'),
       concurrency: count.max(256).default(2).describe('Builds at the same time, for each target'),
       stepTimeout: z.number().positive().default(3600).describe('Seconds that one step of a recipe may take'),
       outputLimit: count.default(64 * 1024 ** 2).describe('Most bytes that a build may print before it is ended'),
@@ -256,6 +312,7 @@ export const configSchema = z.strictObject({
         .record(z.string(), z.array(z.string().min(1)))
         .default({})
         .describe('By package that recipes ask for: the commands of this machine that stand in for it'),
+      melange,
     })
     .prefault({}),
   verify: z

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Artifact } from '../model/artifact.ts';
-import type { BuildRequest, BuildResult, BuildSource } from '../model/build.ts';
+import { type BuildRequest, type BuildResult, type BuildSource, melangeProgramSchema } from '../model/build.ts';
 import { parseTarget } from '../model/target.ts';
 import { apkPurl } from './purl.ts';
 
@@ -39,6 +39,8 @@ export const provenanceSchema = z.object({
       }),
       internalParameters: z.object({
         engineVersion: z.number().int(),
+        /** The program that built, with the engine `melange`. */
+        melange: melangeProgramSchema.optional(),
         buildKey: z.string(),
         /** sha256 of the build request: everything that the builder was given. */
         request: z.string(),
@@ -109,6 +111,10 @@ function times({ startedAt, milliseconds }: BuildResult): { startedOn?: string; 
   return { startedOn: startedAt, finishedOn };
 }
 
+function builderVersions({ engine, engineVersion, melange }: BuildRequest): Record<string, string> {
+  return { engine: `${engine} ${engineVersion}`, ...(melange === undefined ? {} : { melange: melange.version }) };
+}
+
 /** Where a published package came from: what it is, what it was built from, who built it, when. Same facts, same value. */
 export function writeProvenance(facts: ProvenanceFacts): Provenance {
   const { artifact, request, result, builderId, repository } = facts;
@@ -128,6 +134,7 @@ export function writeProvenance(facts: ProvenanceFacts): Provenance {
         },
         internalParameters: {
           engineVersion: request.engineVersion,
+          ...(request.melange === undefined ? {} : { melange: request.melange }),
           buildKey: result.buildKey,
           request: result.request,
           sourceDateEpoch: request.recorded.sourceDateEpoch,
@@ -136,7 +143,7 @@ export function writeProvenance(facts: ProvenanceFacts): Provenance {
         resolvedDependencies: resolvedDependencies(facts),
       },
       runDetails: {
-        builder: { id: builderId, version: { engine: `${request.engine} ${request.engineVersion}` } },
+        builder: { id: builderId, version: builderVersions(request) },
         metadata: { invocationId: result.buildKey, ...times(result) },
       },
     },

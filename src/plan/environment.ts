@@ -13,8 +13,8 @@ export interface EnvironmentSources {
   readonly index: PackageIndex;
   /** Key in the object store of each artifact of the index. */
   readonly keyOf: (artifact: Artifact) => string;
-  /** Names that the host gives, of the engine's table and the configuration. */
-  readonly hostPackages: ReadonlySet<string>;
+  /** Names that the host gives, of the engine's table and the configuration; left out where it gives none. */
+  readonly hostPackages?: ReadonlySet<string>;
 }
 
 /**
@@ -32,18 +32,8 @@ export function lockEnvironment(
     const dependency = parseDependency(text);
     if (dependency.conflict) continue;
     if (sources.index.byName.has(dependency.name)) own.push(text);
-    else if (sources.hostPackages.has(dependency.name)) host.push(dependency.name);
-    else {
-      throw new RegrowError(
-        'build.refused',
-        `${where.field} asks for ${text}, which neither this host nor the repository has`,
-        {
-          ...where,
-          remedy:
-            'add a recipe for it, or map it to commands of the host under build.hostTools (docs/host-engine.md lists the names that the host stands in for)',
-        },
-      );
-    }
+    else if (sources.hostPackages?.has(dependency.name) === true) host.push(dependency.name);
+    else throw missing(text, sources, where);
   }
   const packages = solve(sources.index, own).map((artifact) => ({
     name: artifact.info.name,
@@ -53,4 +43,26 @@ export function lockEnvironment(
     digest: artifact.digest,
   }));
   return { host: [...new Set(host)].toSorted(), packages };
+}
+
+function missing(
+  text: string,
+  { hostPackages }: EnvironmentSources,
+  where: { readonly package: string; readonly file: string; readonly field: string },
+): RegrowError {
+  if (hostPackages === undefined) {
+    return new RegrowError('build.refused', `${where.field} asks for ${text}, which the repository does not have`, {
+      ...where,
+      remedy: 'add a recipe for it: melange builds from the packages of this distribution alone',
+    });
+  }
+  return new RegrowError(
+    'build.refused',
+    `${where.field} asks for ${text}, which neither this host nor the repository has`,
+    {
+      ...where,
+      remedy:
+        'add a recipe for it, or map it to commands of the host under build.hostTools (docs/host-engine.md lists the names that the host stands in for)',
+    },
+  );
 }

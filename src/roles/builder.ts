@@ -1,7 +1,8 @@
 import { findEngine } from '../adapters/engine-program.ts';
+import { findFaketime } from '../adapters/faketime.ts';
 import { createSandbox } from '../adapters/sandbox.ts';
 import { createWorkspaces } from '../adapters/workspace.ts';
-import { runHostBuild } from '../build/host/engine.ts';
+import type { BuildNames, StepClock } from '../build/build-run.ts';
 import { createThrowAwayKey } from '../build/melange/throw-away-key.ts';
 import { engineFolders } from '../config/engine-folders.ts';
 import { buildQueue } from '../jobs/catalogue.ts';
@@ -13,11 +14,16 @@ import { parseTarget, type TargetName } from '../model/target.ts';
 import type { Clock } from '../ports/clock.ts';
 import { readBuildRequest } from './build-request.ts';
 import { buildEffect, finalFailure, readRequest, report, requestDigest } from './effects.ts';
+import { runWithEngine } from './engine-runner.ts';
+import { usesMelange } from './engine-settings.ts';
 import type { RoleHost } from './host.ts';
 import { hostEngineOf } from './host-engine.ts';
 import { buildImage, type ImageBuilderPorts, type ImageRunLimits } from './image-builder.ts';
 import { createLiveLog } from './live-log.ts';
+import { melangeEngineOf } from './melange-engine.ts';
 
+/** Seconds that the steps of a second build are ahead: another day, month and year, and another time of the day. */
+const secondsAhead = 400 * 86_400 + 5 * 3600 + 17 * 60 + 23;
 /** Milliseconds before a job that is left to other builders comes back. */
 const leftPause = 3000;
 
@@ -28,12 +34,10 @@ export interface BuilderContext {
   readonly queues: Queues;
   readonly clock: Clock;
   readonly limits: ImageRunLimits;
+  /** What steps take for the time; undefined: the machine's. */
+  readonly clockOf?: (about: { readonly target: TargetName; readonly isSecond: boolean }) => StepClock | undefined;
   /** Runs one build and leaves its packages and log in staging; a build that fails is a result, not an error. */
-  readonly run: (
-    request: BuildRequest,
-    names: { readonly buildKey: string; readonly request: string },
-    signal: AbortSignal,
-  ) => Promise<BuildResult>;
+  readonly run: (request: BuildRequest, names: BuildNames, signal: AbortSignal) => Promise<BuildResult>;
 }
 
 /** Starts builders for the targets that this machine can build for. Errors: sandbox.unavailable. */
@@ -43,21 +47,34 @@ export async function startBuilder(host: RoleHost): Promise<void> {
   await sandbox.probe();
   const { concurrency } = config.build;
   const ports = { objects, sandbox, workspaces: createWorkspaces({ directory: paths.workspaces, exec }) };
-  const engine = hostEngineOf(host.parts, { ...ports, liveLog: createLiveLog(objects, log) }, host.builderName);
+  const liveLog = createLiveLog(objects, log);
+  const engine = hostEngineOf(host.parts, { ...ports, liveLog }, host.builderName);
+  const melange = melangeEngineOf(host.parts, { ...ports, liveLog }, engine.builder);
   const { arch, limits } = engine;
   const apko = async () => ({ program: await findEngine('apko', engineFolders()), signer: createThrowAwayKey });
   const handlers = createBuilder({
     name: engine.builder,
+    clockOf: (about) => host.stepClock ?? secondClock(about),
     ports: { ...ports, apko },
     queues,
     clock,
     limits: { arch, timeout: limits.stepTimeout, outputLimit: limits.outputLimit, processLimit: limits.processLimit },
-    run: (request, names, signal) => runHostBuild(engine, request, names, signal),
+    run: runWithEngine(engine, melange),
   });
+  const arches = usesMelange(config) ? melange.arches : [arch];
   for (const target of config.targets) {
-    if (parseTarget(target).arch === arch) host.work(buildQueue(target), concurrency, handlers, engine.builder);
+    if (arches.includes(parseTarget(target).arch)) host.work(buildQueue(target), concurrency, handlers, engine.builder);
     else log.info({ target }, 'this machine does not build for it; start a builder on one that does');
   }
+}
+
+/**
+ * A second build is on another clock, where the machine has libfaketime. Programs of the other C library, which a build may have
+ * made and run, cannot load it.
+ */
+function secondClock(about: { readonly target: TargetName; readonly isSecond: boolean }): StepClock | undefined {
+  const library = about.isSecond && parseTarget(about.target).libc === 'gnu' ? findFaketime() : undefined;
+  return library === undefined ? undefined : { library, secondsAhead };
 }
 
 /** Runs what nobody trusts. Holds no key and no token; writes to staging, and blobs that nothing points to. */
@@ -78,7 +95,9 @@ export function createBuilder(context: BuilderContext): JobHandlers {
       const { package: name, version, epoch, target } = request;
       const about = { package: name, version: `${version}-r${epoch}`, target, buildKey, attempt };
       log.info(about, 'build begins');
-      const build = await context.run(request, { buildKey, request: digest }, signal);
+      const stepClock = context.clockOf?.({ target, isSecond: not !== undefined });
+      const names = { buildKey, request: digest, ...(stepClock === undefined ? {} : { clock: stepClock }) };
+      const build = await context.run(request, names, signal);
       const effect = buildEffect({ buildKey, attempt });
       await report(ports.objects, queues, { kind: 'built', effect, at: now(), attempt, build });
       const { outcome, milliseconds, failure } = build;

@@ -147,7 +147,10 @@ function makeError(
 
 function sentence(failure: MelangeFailure, hit: string, rule: Rule): string {
   const where = rule.in === 'output' && failure.step !== undefined ? `the step ${failure.step} ` : 'melange ';
-  return `${where}says: ${hit.trim().slice(0, 500)}`;
+  return `${where}says: ${hit
+    .trim()
+    .replaceAll(/\s*\n\s*/g, '; ')
+    .slice(0, 500)}`;
 }
 
 function stepSentence({ step, error, exitCode }: MelangeFailure): string {

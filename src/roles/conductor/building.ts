@@ -4,7 +4,9 @@ import type { BuildAttempt } from '../../model/build.ts';
 import type { Problem, Purpose, Wait } from '../../model/plan.ts';
 import type { Proposal } from '../../model/proposal.ts';
 import type { TargetName } from '../../model/target.ts';
-import { type BuildNeed, isForTarget, type PlannedBuild, planBuilds, promisedNames } from '../../plan/build-plan.ts';
+import { type BuildNeed, promisedNames } from '../../plan/build-need.ts';
+import { isForTarget, planBuilds } from '../../plan/build-plan.ts';
+import type { PlannedBuild } from '../../plan/lock-build.ts';
 import { blobKey, stagingKey } from '../../ports/objects.ts';
 import { packageFileName } from '../../report/repository.ts';
 import { newestAttempts, startBuilds } from './attempts.ts';
@@ -140,7 +142,7 @@ function planPurpose(
       published: world.published.get(target) ?? nothing,
       publishedKey: (artifact) => blobKey(artifact.digest),
       hostPackages: context.hostPackages,
-      engineVersion: context.engineVersion,
+      engines: context.engines,
       repository: context.settings.recipeAddress,
       attemptAt: (key) => attempts.get(key),
       stagedKey,

@@ -6,7 +6,7 @@ import { isPersonsHold } from '../../model/decision.ts';
 import { differenceText } from '../../model/difference.ts';
 import type { Purpose, Wait } from '../../model/plan.ts';
 import type { Proposal } from '../../model/proposal.ts';
-import type { PlannedBuild } from '../../plan/build-plan.ts';
+import type { PlannedBuild } from '../../plan/lock-build.ts';
 import { notOurs } from '../../propose/commit.ts';
 import { plain } from '../../propose/markdown.ts';
 import { type BuildReport, reportBuilds, reportProposal } from '../../propose/report-build.ts';

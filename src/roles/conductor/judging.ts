@@ -4,7 +4,7 @@ import type { ResolvedPackage } from '../../model/recipe/resolved.ts';
 import type { VerifyRequest } from '../../model/request.ts';
 import type { VerifiedResult } from '../../model/result.ts';
 import type { Verdict } from '../../model/verdict.ts';
-import type { PlannedBuild } from '../../plan/build-plan.ts';
+import type { PlannedBuild } from '../../plan/lock-build.ts';
 import { artifactsStamp, findingsStamp, gateSetVersion } from '../../verify/verify.ts';
 import { readResult, requestDigest, storeRequest } from '../effects.ts';
 import type { PurposePlan } from './building.ts';

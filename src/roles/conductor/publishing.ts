@@ -3,7 +3,7 @@ import type { Artifact } from '../../model/artifact.ts';
 import type { Wait } from '../../model/plan.ts';
 import type { PublishRequest, VerifyRequest } from '../../model/request.ts';
 import type { TargetName } from '../../model/target.ts';
-import type { PlannedBuild } from '../../plan/build-plan.ts';
+import type { PlannedBuild } from '../../plan/lock-build.ts';
 import { planPublication, tieCandidates } from '../../plan/ties.ts';
 import { type Candidate, planTransaction, type Transaction } from '../../plan/transaction.ts';
 import { readCurrent } from '../../publish/manifest.ts';

@@ -10,7 +10,7 @@ import { createSandbox } from '../../../src/adapters/sandbox.ts';
 import { createSources } from '../../../src/adapters/sources.ts';
 import { createWorkspaces } from '../../../src/adapters/workspace.ts';
 import type { HostEngineContext } from '../../../src/build/host/context.ts';
-import { hostEngineVersion, runHostBuild } from '../../../src/build/host/engine.ts';
+import { runHostBuild } from '../../../src/build/host/engine.ts';
 import { createHostTools } from '../../../src/build/host/host-tools.ts';
 import { type Box, createBox } from '../../../src/demo/box.ts';
 import { recipes } from '../../../src/demo/distribution/recipes/recipes.ts';
@@ -22,9 +22,12 @@ import { createPipelineLibrary } from '../../../src/model/recipe/pipeline.ts';
 import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
 import { resolveRecipe } from '../../../src/model/recipe/resolve.ts';
 import { parseTarget, type TargetName } from '../../../src/model/target.ts';
-import { type BuildNeed, planBuilds } from '../../../src/plan/build-plan.ts';
+import type { BuildNeed } from '../../../src/plan/build-need.ts';
+import { planBuilds } from '../../../src/plan/build-plan.ts';
 import { stagingKey } from '../../../src/ports/objects.ts';
+import { engineVersions } from '../../../src/roles/engine-settings.ts';
 import { createMemoryObjects } from '../../fakes/memory-objects.ts';
+import { engineSettingsOf } from '../../support/engine-settings.ts';
 
 let directory: string;
 let box: Box;
@@ -92,7 +95,7 @@ async function buildAll(
       published: [],
       publishedKey: () => '',
       hostPackages: new Set(Object.keys(context.hostTools)),
-      engineVersion: hostEngineVersion,
+      engines: engineSettingsOf({ versions: { ...engineVersions } }),
       attemptAt: (key) => attempts.get(key),
       stagedKey: (key, { info }) => stagingKey(key, `${info.name}-${info.version}.apk`),
     });

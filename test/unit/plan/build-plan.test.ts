@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Artifact } from '../../../src/model/artifact.ts';
 import type { BuildAttempt } from '../../../src/model/build.ts';
-import { type BuildNeed, type BuildPlanInput, isForTarget, planBuilds } from '../../../src/plan/build-plan.ts';
+import type { BuildNeed } from '../../../src/plan/build-need.ts';
+import { type BuildPlanInput, isForTarget, planBuilds } from '../../../src/plan/build-plan.ts';
+import type { EngineChoice, EngineSettings } from '../../../src/plan/lock-build.ts';
+import { engineSettingsOf } from '../../support/engine-settings.ts';
 import { artifactOf, resolvedPackageOf, resolvedRecipeOf } from '../../support/packages.ts';
 
 function needOf(resolved: BuildNeed['resolved'], more: Partial<BuildNeed> = {}): BuildNeed {
@@ -32,7 +35,7 @@ function simulate(needs: readonly BuildNeed[], more: Partial<BuildPlanInput> = {
       published: [],
       publishedKey: (artifact) => `blobs/${artifact.info.name}`,
       hostPackages: new Set(['build-base']),
-      engineVersion: 1,
+      engines: engineSettingsOf(),
       attemptAt: (key) => attempts.get(key),
       stagedKey: (key, artifact) => `staging/${key}/${artifact.info.name}`,
       ...more,
@@ -122,7 +125,7 @@ describe('order', () => {
       published: [],
       publishedKey: (artifact) => `blobs/${artifact.info.name}`,
       hostPackages: new Set(['build-base']),
-      engineVersion: 1,
+      engines: engineSettingsOf(),
       attemptAt: () => undefined,
       stagedKey: () => '',
     });
@@ -223,7 +226,85 @@ describe('key', () => {
     expect(keyOf(app, { published, publishedKey: () => 'elsewhere' })).toBe(key);
     expect(keyOf(app, { published: [dev('1.0-r1')] })).not.toBe(key);
     expect(keyOf({ ...app, files: { 'fix.patch': 'AA==' } }, { published })).not.toBe(key);
-    expect(keyOf(app, { published, engineVersion: 2 })).not.toBe(key);
+    expect(keyOf(app, { published, engines: engineSettingsOf({ versions: { host: 2, melange: 1 } }) })).not.toBe(key);
+    expect(keyOf(app, { published, engines: engineSettingsOf({ versions: { host: 1, melange: 2 } }) })).toBe(key);
+  });
+});
+
+describe('engines', () => {
+  const published = ['lib-dev', 'busybox'].map((name) => artifactOf({ name, version: '1-r0' }));
+  const of = (choice: EngineChoice, more: Partial<EngineSettings> = {}) =>
+    engineSettingsOf({ choiceOf: () => choice, versions: { host: 1, melange: 7 }, ...more });
+  const planned = (need: BuildNeed, engines: EngineSettings) => {
+    const { plan } = simulate([need], { published, engines });
+    return { request: plan.builds[0]?.request, waits: plan.waits };
+  };
+  const tool = needOf(resolvedRecipeOf('tool', { builtWith: ['build-base', 'lib-dev'] }));
+  const script = needOf(resolvedRecipeOf('script', { builtWith: ['busybox'] }));
+
+  test('melange takes nothing from the machine, and is part of what a build is', () => {
+    const { request } = planned(script, of('melange'));
+    expect(request).toMatchObject({
+      engine: 'melange',
+      engineVersion: 7,
+      melange: { version: 'v0.59.1', runner: 'bubblewrap', network: false },
+      environment: { host: [] },
+    });
+    expect(request?.environment.packages.map(({ name }) => name)).toEqual(['busybox']);
+    const keys = ['v0.59.1', 'v0.60.0'].map((version) => {
+      const melange = { version, runner: 'bubblewrap', network: false } as const;
+      return simulate([script], { published, engines: of('melange', { melange }) }).plan.builds[0]?.buildKey;
+    });
+    expect(keys[0]).not.toBe(keys[1]);
+  });
+
+  test('what the repository does not have, melange does not build, and it says what to do', () => {
+    expect(planned(tool, of('melange')).waits).toMatchObject([
+      {
+        reason: 'refused',
+        code: 'build.refused',
+        because:
+          'environment.contents.packages asks for build-base, which the repository does not have; add a recipe for it: melange builds from the packages of this distribution alone',
+      },
+    ]);
+  });
+
+  test('auto: the host engine what it can build, melange the rest', () => {
+    expect(planned(tool, of('auto')).request?.engine).toBe('host');
+    expect(planned(script, of('auto')).request?.engine).toBe('host');
+    expect(planned(script, of('auto', { hostRefuses: () => true })).request?.engine).toBe('melange');
+    // Of the machine there is none of the name, of the repository there is.
+    const other = needOf(resolvedRecipeOf('other', { builtWith: ['nowhere'] }));
+    expect(planned(other, of('auto')).waits).toMatchObject([
+      { reason: 'refused', because: expect.stringContaining('asks for nowhere, which the repository does not have') },
+    ]);
+    expect(planned(other, of('host')).waits).toMatchObject([
+      { reason: 'refused', because: expect.stringContaining('which neither this host nor the repository has') },
+    ]);
+  });
+
+  test('fetch and git-checkout need packages where melange runs them, and come first where they are built', () => {
+    const step = (uses: 'fetch' | 'git-checkout') => ({
+      label: uses,
+      native: { uses, with: {} },
+      workingDirectory: '/home/build',
+      environment: {},
+      steps: [],
+    });
+    const { resolved } = script;
+    const [origin] = resolved.packages;
+    const sources = needOf({ ...resolved, packages: [{ ...origin, steps: [step('fetch'), step('git-checkout')] }] });
+    const wget = needOf(resolvedRecipeOf('wget', { builtWith: [] }));
+    const git = needOf(resolvedRecipeOf('git', { builtWith: [] }));
+    const { plan, order } = simulate([sources, wget, git], { published, engines: of('melange') });
+    expect(order.at(-1)).toBe('script');
+    const request = plan.builds.find(({ need }) => need.resolved.name === 'script')?.request;
+    expect(request?.environment.packages.map(({ name }) => name)).toEqual(['busybox', 'git', 'wget']);
+    expect(
+      simulate([sources], { published, engines: of('host') }).plan.builds[0]?.request.environment.packages.map(
+        ({ name }) => name,
+      ),
+    ).toEqual(['busybox']);
   });
 });
 

@@ -5,7 +5,7 @@ import type { BuildAttempt, BuildFailure, BuildResult } from '../../../src/model
 import { sha256 } from '../../../src/model/canonical.ts';
 import type { Problem } from '../../../src/model/plan.ts';
 import type { DifferencePolicy, Verdict } from '../../../src/model/verdict.ts';
-import type { PlannedBuild } from '../../../src/plan/build-plan.ts';
+import type { PlannedBuild } from '../../../src/plan/lock-build.ts';
 import { type Objects, stagingKey } from '../../../src/ports/objects.ts';
 import { startBuilds } from '../../../src/roles/conductor/attempts.ts';
 import { type Book, openBook } from '../../../src/roles/conductor/book.ts';

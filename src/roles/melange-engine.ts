@@ -1,0 +1,41 @@
+import { findEngine } from '../adapters/engine-program.ts';
+import type { MelangeEngineContext } from '../build/melange/context.ts';
+import { engineFolders } from '../config/engine-folders.ts';
+import { RegrowError } from '../errors.ts';
+import { hostArch } from './host-engine.ts';
+import type { SharedParts } from './parts.ts';
+
+/** The melange engine as it is configured, on this machine. Nothing is looked for before something is built. */
+export function melangeEngineOf(
+  parts: Pick<SharedParts, 'config' | 'sources' | 'git' | 'clock' | 'exec' | 'pipelines'>,
+  ports: Pick<MelangeEngineContext, 'objects' | 'workspaces' | 'liveLog'>,
+  builder: string,
+): MelangeEngineContext {
+  const { config, sources, git, clock, exec, pipelines } = parts;
+  const { outputLimit, melange } = config.build;
+  return {
+    ...ports,
+    exec,
+    sources,
+    git,
+    clock,
+    arches: [...new Set([hostArch(), ...melange.arches])],
+    program: () => engine('melange', 'run `scripts/setup --engines`, or put melange on the PATH of the builders'),
+    bubblewrap: () => engine('bwrap', 'install bubblewrap (Debian: apt-get install bubblewrap)'),
+    isRoot: process.getuid?.() === 0,
+    environment: melange.environment,
+    limits: { timeout: melange.timeout * 1000, outputLimit },
+    shippedPipelines: pipelines,
+    namespace: config.publish.keyName,
+    builder,
+  };
+}
+
+async function engine(name: string, remedy: string): Promise<string> {
+  const program = await findEngine(name, engineFolders());
+  if (program !== undefined) return program;
+  throw new RegrowError('tool.missing', `${name} is not on this machine, and builds with melange need it`, {
+    retry: 'later',
+    remedy: `${remedy}; or set build.engine: host`,
+  });
+}
