@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { createExec } from '../../src/adapters/exec.ts';
+import { readPipelineDirectory } from '../../src/adapters/pipeline-directory.ts';
+import { createHostTools } from '../../src/build/host/host-tools.ts';
+import type { MelangeEngineContext } from '../../src/build/melange/context.ts';
+import { melangeEngineVersion, runMelangeBuild } from '../../src/build/melange/engine.ts';
+import type { BuildRequest, BuildResult, LockedPackage, MelangeProgram } from '../../src/model/build.ts';
+import { digestOf } from '../../src/model/canonical.ts';
+import { createPipelineLibrary } from '../../src/model/recipe/pipeline.ts';
+import { parseRecipe } from '../../src/model/recipe/recipe.ts';
+import { resolveRecipe } from '../../src/model/recipe/resolve.ts';
+import { parseTarget, type TargetName } from '../../src/model/target.ts';
+import { createEngineFixture, type EngineFixture, hostArch } from './host-engine.ts';
+
+/** What `scripts/setup --engines` builds. */
+export const melangeVersion = 'v0.59.1';
+export const melangeProgram: MelangeProgram = { version: melangeVersion, runner: 'bubblewrap', network: false };
+
+export const bootstrapTarget: TargetName = `${hostArch}-gnu`;
+
+const folder = new URL('../fixtures/bootstrap/', import.meta.url);
+
+/** A recipe of the bootstrap distribution. */
+export function bootstrapRecipe(name: string): string {
+  if (name !== 'host-libc') return readFileSync(new URL(`${name}.yaml`, folder), 'utf8');
+  // The one that regrow ships, without the link that the base layout has.
+  const shipped = readFileSync(new URL('../../config/recipes/host-libc.yaml', import.meta.url), 'utf8');
+  return shipped.replace(/^ *ln -s usr\/lib .*\n/m, '');
+}
+
+/** Files beside a recipe of the bootstrap distribution. */
+function beside(...paths: readonly string[]): Record<string, string> {
+  return Object.fromEntries(paths.map((path) => [path, readFileSync(new URL(path, folder)).toString('base64')]));
+}
+
+export interface MelangeFixture extends EngineFixture {
+  readonly melange: MelangeEngineContext;
+  /** The packages that melange's build environments are made of. */
+  readonly bootstrap: readonly LockedPackage[];
+  melangeRequest(recipe: string, more?: Partial<BuildRequest>): BuildRequest;
+  melangeBuild(request: BuildRequest, signal?: AbortSignal): Promise<BuildResult>;
+  /** The same request for the host engine, which takes nothing from the machine but its loader. */
+  hostRequest(request: BuildRequest): BuildRequest;
+}
+
+/** Both engines with real adapters, and the bootstrap distribution, built by the host engine. `program`: path of melange. */
+export async function createMelangeFixture(program: string): Promise<MelangeFixture> {
+  const fixture = await createEngineFixture({ outputLimit: 4_000_000 });
+  const { context } = fixture;
+  Object.assign(context, {
+    hostTools: createHostTools({
+      'busybox-static': ['busybox'],
+      toolchain: ['cc', 'gcc', 'ld', 'ar', 'make', 'patch', 'git', 'pkg-config', 'ldd', 'find'],
+    }),
+  });
+  const shippedPipelines = await readPipelineDirectory();
+  const pipelines = {
+    ...Object.fromEntries(shippedPipelines),
+    'bootstrap/script': readFileSync(new URL('pipelines/bootstrap/script.yaml', folder), 'utf8'),
+  };
+  const melange: MelangeEngineContext = {
+    workspaces: context.workspaces,
+    exec: createExec(),
+    sources: context.sources,
+    git: context.git,
+    objects: context.objects,
+    clock: context.clock,
+    arches: [hostArch],
+    program: () => Promise.resolve(program),
+    bubblewrap: () => Promise.resolve('/usr/bin/bwrap'),
+    isRoot: process.getuid?.() === 0,
+    environment: {},
+    limits: { timeout: 120_000, outputLimit: 4_000_000 },
+    shippedPipelines,
+    namespace: 'box',
+    builder: 'test',
+  };
+
+  const bootstrap: LockedPackage[] = [];
+  for (const name of ['baselayout', 'busybox', 'host-libc', 'build-base']) {
+    const host = name === 'busybox' ? ['busybox', 'busybox-static'] : ['build-base', 'busybox', 'toolchain'];
+    const request = fixture.request(bootstrapRecipe(name), bootstrapTarget, {
+      pipelines,
+      files: name === 'build-base' ? beside('build-base/scanelf') : {},
+      environment: { host, packages: [] },
+      testEnvironments: { [name]: { host, packages: [] } },
+    });
+    const result = await fixture.build(request);
+    if (result.outcome !== 'passed') throw new Error(`${name} does not build:\n${await fixture.log(result)}`);
+    bootstrap.push(...fixture.lock(result));
+  }
+
+  return {
+    ...fixture,
+    melange,
+    bootstrap,
+    melangeRequest(recipe, more = {}) {
+      const environment = { host: [], packages: [...bootstrap] };
+      const request = fixture.request(recipe, bootstrapTarget, {
+        engine: 'melange',
+        engineVersion: melangeEngineVersion,
+        melange: melangeProgram,
+        pipelines,
+        environment,
+        ...more,
+      });
+      const { recipe: parsed } = parseRecipe(request.recipe.path, recipe);
+      const library = createPipelineLibrary(new Map(Object.entries(pipelines)));
+      const { packages } = resolveRecipe(parsed, { target: parseTarget(request.target), pipelines: library });
+      const tested = packages.filter((one) => one.test !== undefined);
+      return { ...request, testEnvironments: Object.fromEntries(tested.map(({ name }) => [name, environment])) };
+    },
+    melangeBuild(request, signal = new AbortController().signal) {
+      const digest = digestOf(request);
+      return runMelangeBuild(melange, request, { buildKey: digest, request: digest }, signal);
+    },
+    hostRequest({ melange: _, ...request }) {
+      return {
+        ...request,
+        engine: 'host',
+        engineVersion: fixture.request(request.recipe.text, request.target).engineVersion,
+      };
+    },
+  };
+}
+
+export { beside as bootstrapFiles };
