@@ -73,7 +73,13 @@ async function readLibraryDirectories(trees: readonly PackageTree[]): Promise<Re
         .toString('utf8')
         .split('\n')) {
         const directory = line.replace(/#.*/, '').trim();
-        if (directory.startsWith('/')) directories.add(directory.replace(/^\/+|\/+$/g, ''));
+        if (directory.startsWith('/'))
+          directories.add(
+            directory
+              .split('/')
+              .filter((part) => part !== '')
+              .join('/'),
+          );
       }
     }
   }
@@ -166,7 +172,7 @@ function scannedFiles(tree: PackageTree, contents: ReadonlyMap<string, Uint8Arra
  */
 export async function packageTree(input: PackagingInput): Promise<PackagedTree> {
   const { package: recipe, tree, fullVersion, sourceDateEpoch } = input;
-  checkTree(recipe.name, tree.entries);
+  checkTree(recipe.name, sortEntries(tree.entries));
   // Of the siblings libraries are read, below.
   for (const one of [tree, ...input.siblings]) checkSize(recipe.name, one.entries);
   const contents = await readFiles(tree);

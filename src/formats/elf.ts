@@ -50,6 +50,8 @@ const machines: Readonly<Record<number, (bits: 32 | 64, littleEndian: boolean) =
 };
 /** More dynamic entries than any real file has: a bound for files that were made to stall a reader. */
 const dynamicLimit = 65_536;
+/** Characters of all needed names together: entries may point into one string, so that a small file would become gigabytes of names. */
+const neededLimit = 65_536;
 /** Longest library name or path, PATH_MAX. */
 const stringLimit = 4_096;
 
@@ -134,10 +136,19 @@ function readStrings(
   const start = fileOffset(segments, table);
   const end = start + (value(dynamicTags.stringSize) ?? 0);
   const text = (offset: number): string => stringAt(bytes, start + offset, end);
+  const needed: string[] = [];
+  let size = 0;
+  for (const { tag, value: offset } of dynamic) {
+    if (tag !== dynamicTags.needed) continue;
+    const name = text(offset);
+    size += name.length;
+    if (size > neededLimit) throw new RangeError('more names than any loader would look for');
+    needed.push(name);
+  }
   const optional = (offset: number | undefined): string | undefined =>
     offset === undefined ? undefined : text(offset);
   return {
-    needed: dynamic.filter((entry) => entry.tag === dynamicTags.needed).map((entry) => text(entry.value)),
+    needed,
     soname: optional(value(dynamicTags.soname)),
     runpath: optional(value(dynamicTags.runpath) ?? value(dynamicTags.rpath)),
   };

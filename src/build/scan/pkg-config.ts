@@ -9,29 +9,38 @@ const searched = [
 ];
 const requireFields = ['requires', 'requires.private', 'requires.internal'];
 
-/** `NAME=VALUE` variables put in; a variable that refers to itself stays as it is. */
-function expand(text: string, variables: ReadonlyMap<string, string>, depth = 0): string {
-  if (depth > 8) return text;
-  return text.replace(/\$\{([^}]+)\}/g, (whole, name: string) => {
-    const value = variables.get(name);
-    return value === undefined ? whole : expand(value, variables, depth + 1);
-  });
+/** Characters that the variables of one file may add to it; a few of them that name each other would be gigabytes. */
+const expansionLimit = 64 * 1024;
+
+/** Puts `NAME=VALUE` variables in; a variable that refers to itself stays as it is, and so does what would be too long. */
+function createExpander(variables: ReadonlyMap<string, string>): (text: string) => string {
+  let left = expansionLimit;
+  const expand = (text: string, depth: number): string =>
+    text.replace(/\$\{([^{}]+)\}/g, (whole, name: string) => {
+      const value = variables.get(name);
+      if (value === undefined || depth > 8 || value.length >= left) return whole;
+      left -= value.length + 1;
+      return expand(value, depth + 1);
+    });
+  return (text) => expand(text, 0);
 }
 
-/** Modules that a `.pc` file requires, names only: the versions are for pkg-config itself to check. */
+/** Modules that a `.pc` file requires, names only: the versions are for pkg-config itself to check. Linear in the size of the file. */
 export function requiredModules(text: string): string[] {
   const variables = new Map<string, string>();
+  const expand = createExpander(variables);
   const modules: string[] = [];
   for (const raw of text.replace(/\\\r?\n/g, ' ').split(/\r?\n/)) {
-    const line = raw.replace(/#.*/, '').trim();
-    const variable = /^([A-Za-z0-9_.]+)\s*=\s*(.*)$/.exec(line);
+    // A long run of spaces would be looked through from each of them.
+    const line = raw.replace(/#.*/, '').replace(/\s+/g, ' ').trim();
+    const variable = /^([A-Za-z0-9_.]+) ?= ?(.*)$/.exec(line);
     if (variable !== null) {
       variables.set(variable[1] ?? '', variable[2] ?? '');
       continue;
     }
-    const [, field = '', value = ''] = /^([A-Za-z0-9_.]+)\s*:\s*(.*)$/.exec(line) ?? [];
+    const [, field = '', value = ''] = /^([A-Za-z0-9_.]+) ?: ?(.*)$/.exec(line) ?? [];
     if (!requireFields.includes(field.toLowerCase())) continue;
-    const list = expand(value, variables).replace(/\s*(<=|>=|!=|=|<|>)\s*[^\s,]+/g, ' ');
+    const list = expand(value).replace(/ ?(<=|>=|!=|=|<|>) ?[^\s,]+/g, ' ');
     modules.push(...list.split(/[\s,]+/).filter((name) => /^[A-Za-z0-9_.+-]+$/.test(name)));
   }
   return modules;

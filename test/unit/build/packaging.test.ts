@@ -255,6 +255,28 @@ describe('a package', () => {
   });
 });
 
+describe('files that were made to stall who looks at them', () => {
+  const references = (name: string) => Array(60).fill(`\${${name}}`).join(' ');
+  it.each<[string, string, string]>([
+    ['a .pc file with a long run of spaces', 'usr/lib/pkgconfig/a.pc', `Requires: a${' '.repeat(200_000)}b`],
+    [
+      'a .pc file whose variables double each other',
+      'usr/lib/pkgconfig/a.pc',
+      [
+        'a=x',
+        ...['b', 'c', 'd', 'e', 'f', 'g'].map((name, i) => `${name}=${references('abcdef'[i] ?? '')}`),
+        'Requires: a b ${g}',
+      ].join('\n'),
+    ],
+    ['an ld.so.conf with a long run of slashes', 'etc/ld.so.conf.d/a.conf', `/a${'/'.repeat(200_000)}b`],
+  ])('%s takes no time', async (_, path, content) => {
+    const started = performance.now();
+    const { artifact } = await makePackage({ name: 'stall', nodes: { [path]: content } });
+    expect(performance.now() - started).toBeLessThan(5_000);
+    if (path.endsWith('.pc')) expect(artifact.info.depends).toContain('pc:b');
+  });
+});
+
 describe('what may not be in a package', () => {
   it.each<[string, Record<string, TreeNode>]>([
     ['a setuid file', { 'usr/bin/su': { content: 'x', mode: 0o4755 } }],

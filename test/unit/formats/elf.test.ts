@@ -131,6 +131,38 @@ describe('reading ELF files', () => {
     }
   });
 
+  it('is undefined for a small file that would become gigabytes of names', () => {
+    const file = handMade(64, true, 62);
+    const [bad, good] = [100, 20].map((count) => {
+      const names = Buffer.from(`\0${'n'.repeat(1000)}\0`);
+      const entries = Buffer.alloc((count + 3) * 16);
+      const start = file.length;
+      const put = (i: number, tag: number, value: number) => {
+        entries.writeBigUInt64LE(BigInt(tag), i * 16);
+        entries.writeBigUInt64LE(BigInt(value), i * 16 + 8);
+      };
+      put(0, 5, start + entries.length);
+      put(1, 10, names.length);
+      for (let i = 0; i < count; i += 1) put(i + 2, 1, 1);
+      const whole = Buffer.concat([file, entries, names]);
+      const segment = (index: number, type: number, offset: number, size: number) => {
+        const at = 64 + index * 56;
+        whole.writeUInt32LE(type, at);
+        for (const [place, value] of [
+          [8, offset],
+          [16, offset],
+          [32, size],
+        ] as const)
+          whole.writeBigUInt64LE(BigInt(value), at + place);
+      };
+      segment(0, 1, 0, whole.length);
+      segment(1, 2, start, entries.length);
+      return readElf(whole);
+    });
+    expect(good?.needed).toHaveLength(20);
+    expect(bad).toBeUndefined();
+  });
+
   it('never throws and never reads beyond the file, whatever is changed in it', () => {
     const change = fc.tuple(fc.nat({ max: 0x2ff }), fc.nat({ max: 255 }));
     fc.assert(
