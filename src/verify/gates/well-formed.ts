@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { reportError } from '../../errors.ts';
+import { readApk } from '../../formats/apk.ts';
 import { entryProblem } from '../../formats/apk-index.ts';
 import { checkTree } from '../../formats/package-tree.ts';
 import { isApkVersion } from '../../model/apk-version.ts';
@@ -30,12 +31,16 @@ function problemsOf({ artifact, file, bytes, apk, problem }: ReadPackage, subjec
   if (entry !== undefined) problems.push(`${file} cannot be in an index: ${entry}`);
   const { arch } = parseTarget(subject.target);
   if (apk.info.arch !== arch) problems.push(`${file} is for ${apk.info.arch}, not ${arch}`);
-  return [...problems, ...dataProblems(file, apk)];
+  return [...problems, ...dataProblems(file, bytes)];
 }
 
-/** Reads the data (gzip member, tar, each file's sha1) and refuses in it what the packager would have refused. */
-function dataProblems(file: string, apk: NonNullable<ReadPackage['apk']>): string[] {
+/**
+ * Reads the data (gzip member, tar, each file's sha1) and refuses in it what the packager would have refused. Of a reading of its
+ * own: what one package unpacks to is not held while the next one is looked at.
+ */
+function dataProblems(file: string, bytes: Uint8Array): string[] {
   try {
+    const apk = readApk(bytes);
     const sbom = `var/lib/db/sbom/${apk.info.name}-${apk.info.version}.spdx.json`;
     const entries = apk.entries();
     checkTree(apk.info.name, entries);
