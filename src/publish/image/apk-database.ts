@@ -22,7 +22,8 @@ export interface ApkState {
  * repositories; so that apk and scanners read the image as one that apk made. Scriptlets are kept, never run.
  */
 export function addApkState(root: Root, packages: readonly ImagePackage[], state: ApkState): void {
-  const installed = packages.map((one) => installedText(root, one)).join('');
+  const owned = filesByPackage(root);
+  const installed = packages.map((one) => installedText(root, one, owned.get(one.apk.info.name) ?? [])).join('');
   const text = (path: string, content: string, mode = 0o644): void => {
     putFile(root, { path, type: 'file', mode, content: Buffer.from(content, 'utf8') });
   };
@@ -57,15 +58,26 @@ function providerOf(packages: readonly ImagePackage[], name: string): PackageInf
   return infos.find((info) => info.name === name) ?? infos.find(provides);
 }
 
+/** What of the root belongs to which package, sorted once for all: there are tens of thousands of files. */
+function filesByPackage(root: Root): ReadonlyMap<string, readonly RootFile[]> {
+  const owned = new Map<string, RootFile[]>();
+  for (const file of sortedFiles(root.values())) {
+    if (file.from === undefined) continue;
+    const files = owned.get(file.from);
+    if (files === undefined) owned.set(file.from, [file]);
+    else files.push(file);
+  }
+  return owned;
+}
+
 /** One package's entry: the fields of the index, what it replaces, then its directories with their files. */
-function installedText(root: Root, { apk, bytes }: ImagePackage): string {
+function installedText(root: Root, { apk, bytes }: ImagePackage, owned: readonly RootFile[]): string {
   const { info, checksum } = apk;
   const out = [indexEntryText({ info, checksum, bytes }).trimEnd()];
   if (info.replaces.length > 0) out.push(`r:${info.replaces.join(' ')}`);
   if (info.replacesPriority !== undefined) out.push(`q:${info.replacesPriority}`);
   const directories = new Map<string, RootFile[]>();
-  for (const file of sortedFiles(root.values())) {
-    if (file.from !== info.name) continue;
+  for (const file of owned) {
     const slash = file.path.lastIndexOf('/');
     const directory = file.type === 'directory' ? file.path : file.path.slice(0, Math.max(slash, 0));
     const files = directories.get(directory) ?? [];
