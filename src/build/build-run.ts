@@ -18,6 +18,15 @@ export interface BuildNames {
   readonly buildKey: string;
   /** Digest of the build request. */
   readonly request: string;
+  /** What its steps take for the time, where an engine can have them do that. */
+  readonly clock?: StepClock;
+}
+
+/** A clock that is ahead of the machine's, by way of libfaketime. */
+export interface StepClock {
+  /** The library as the machine has it, below `/usr`. */
+  readonly library: string;
+  readonly secondsAhead: number;
 }
 
 /** What every engine needs around a build. */
@@ -54,7 +63,7 @@ export async function runBuild(
   about: { readonly package: string; readonly names: BuildNames },
   work: (progress: BuildProgress) => Promise<BuildOutcome>,
 ): Promise<BuildResult> {
-  const { buildKey, request } = about.names;
+  const { buildKey, request, clock } = about.names;
   const earlier = await readPassed(context.objects, buildKey);
   if (earlier !== undefined) return earlier;
   const started = context.clock.now();
@@ -87,6 +96,7 @@ export async function runBuild(
     milliseconds: context.clock.now().getTime() - started.getTime(),
     builder: context.builder,
     sources: [...progress.sources()],
+    ...(clock === undefined ? {} : { secondsAhead: clock.secondsAhead }),
   };
   await leave(context.objects, result, kept, log);
   return result;

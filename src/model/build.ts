@@ -111,6 +111,8 @@ export const buildResultSchema = z.strictObject({
   startedAt: z.iso.datetime().optional(),
   milliseconds: z.number(),
   builder: z.string(),
+  /** By how much the clock that its steps saw was ahead of the machine's; absent: not at all. */
+  secondsAhead: z.number().optional(),
   /** What it fetched, in the order of its steps. */
   sources: z.array(buildSourceSchema).optional(),
 });

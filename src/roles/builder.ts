@@ -35,7 +35,7 @@ export interface BuilderContext {
   readonly clock: Clock;
   readonly limits: ImageRunLimits;
   /** What steps take for the time; undefined: the machine's. */
-  readonly clockOf?: (about: { readonly target: TargetName; readonly isSecond: boolean }) => StepClock | undefined;
+  readonly clockOf?: (request: BuildRequest, isSecond: boolean) => StepClock | undefined;
   /** Runs one build and leaves its packages and log in staging; a build that fails is a result, not an error. */
   readonly run: (request: BuildRequest, names: BuildNames, signal: AbortSignal) => Promise<BuildResult>;
 }
@@ -54,7 +54,7 @@ export async function startBuilder(host: RoleHost): Promise<void> {
   const apko = async () => ({ program: await findEngine('apko', engineFolders()), signer: createThrowAwayKey });
   const handlers = createBuilder({
     name: engine.builder,
-    clockOf: (about) => host.stepClock ?? secondClock(about),
+    clockOf: (request, isSecond) => host.stepClock ?? (isSecond ? secondClock(request) : undefined),
     ports: { ...ports, apko },
     queues,
     clock,
@@ -69,11 +69,11 @@ export async function startBuilder(host: RoleHost): Promise<void> {
 }
 
 /**
- * A second build is on another clock, where the machine has libfaketime. Programs of the other C library, which a build may have
- * made and run, cannot load it.
+ * A second build of the host engine is on another clock, where the machine has libfaketime. Programs of the other C library, which
+ * a build may have made and run, cannot load it.
  */
-function secondClock(about: { readonly target: TargetName; readonly isSecond: boolean }): StepClock | undefined {
-  const library = about.isSecond && parseTarget(about.target).libc === 'gnu' ? findFaketime() : undefined;
+function secondClock({ engine, target }: BuildRequest): StepClock | undefined {
+  const library = engine === 'host' && parseTarget(target).libc === 'gnu' ? findFaketime() : undefined;
   return library === undefined ? undefined : { library, secondsAhead };
 }
 
@@ -95,7 +95,7 @@ export function createBuilder(context: BuilderContext): JobHandlers {
       const { package: name, version, epoch, target } = request;
       const about = { package: name, version: `${version}-r${epoch}`, target, buildKey, attempt };
       log.info(about, 'build begins');
-      const stepClock = context.clockOf?.({ target, isSecond: not !== undefined });
+      const stepClock = context.clockOf?.(request, not !== undefined);
       const names = { buildKey, request: digest, ...(stepClock === undefined ? {} : { clock: stepClock }) };
       const build = await context.run(request, names, signal);
       const effect = buildEffect({ buildKey, attempt });

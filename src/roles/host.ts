@@ -1,3 +1,4 @@
+import type { StepClock } from '../build/build-run.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { createWorker, type JobHandlers, type SettledJob, type WorkerTimings } from '../jobs/worker.ts';
 import type { RepositoryKeys } from '../ports/signer.ts';
@@ -10,6 +11,8 @@ export interface HostOptions {
   readonly keys?: RepositoryKeys;
   /** Who judges builds. Default: a child process without keys; tests judge in their own process, which is faster. */
   readonly verify?: Verify;
+  /** What the steps of every build here take for the time. Default: the machine's, and for second builds one that is ahead. */
+  readonly stepClock?: StepClock;
   /** What a builder here is called in results, and knows others by. Default: the name of the machine. */
   readonly builderName?: string;
   /** False: the clock asks for nothing; only `tick` and what comes in do. */

@@ -7,16 +7,16 @@ import { resolveRecipe } from '../../model/recipe/resolve.ts';
 import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
 import { parseTarget } from '../../model/target.ts';
 import type { Workspace } from '../../ports/workspace.ts';
-import { type BuildNames, type BuildOutcome, type BuildProgress, runBuild } from '../build-run.ts';
+import { type BuildNames, type BuildOutcome, type BuildProgress, runBuild, type StepClock } from '../build-run.ts';
 import type { PackagedTree } from '../packaging.ts';
 import type { BuildLog } from './build-log.ts';
 import { writeConfiguration } from './configuration.ts';
 import { directories, type HostEngineContext } from './context.ts';
 import { hostCommands } from './host-tools.ts';
-import { makeOutputDirectories, packageOutputs } from './outputs.ts';
 import { readLicenseTexts } from './license-texts.ts';
+import { makeOutputDirectories, packageOutputs } from './outputs.ts';
 import { findRefusals, refuseUnless } from './refusals.ts';
-import { baseEnvironment, type EnvironmentPackage, makeRoot, readLocked } from './root.ts';
+import { baseEnvironment, clockEnvironment, type EnvironmentPackage, makeRoot, readLocked } from './root.ts';
 import { createStepRunner, type StepRunner } from './step-runner.ts';
 import { runTest, writeFiles } from './test-run.ts';
 
@@ -36,7 +36,7 @@ export async function runHostBuild(
   signal: AbortSignal,
 ): Promise<BuildResult> {
   return runBuild(context, { package: request.package, names }, (progress) =>
-    run({ request, context, progress, log: progress.log, signal }),
+    run({ request, context, progress, clock: names.clock, log: progress.log, signal }),
   );
 }
 
@@ -44,6 +44,7 @@ interface RunningBuild {
   readonly request: BuildRequest;
   readonly context: HostEngineContext;
   readonly progress: BuildProgress;
+  readonly clock: StepClock | undefined;
   readonly log: BuildLog;
   readonly signal: AbortSignal;
 }
@@ -96,13 +97,14 @@ interface BuildPlace {
 }
 
 async function buildPackages(build: RunningBuild, place: BuildPlace): Promise<readonly PackagedTree[]> {
-  const { request, context, log, signal } = build;
+  const { request, context, clock, log, signal } = build;
   const { recipe, resolved, environment, workspace } = place;
   const { libc } = parseTarget(request.target);
   log.say(
     `environment: ${environment.map(({ apk }) => `${apk.info.name} ${apk.info.version}`).join(', ') || 'no packages'}`,
   );
   log.say(`from the host: ${request.environment.host.join(', ') || 'nothing'}`);
+  if (clock !== undefined) log.say(`the clock of its steps: ${clock.secondsAhead} s ahead`);
   await writeFiles(workspace, directories.build, request);
   await makeOutputDirectories(workspace, resolved);
   const runner: StepRunner = await createStepRunner(
@@ -113,7 +115,11 @@ async function buildPackages(build: RunningBuild, place: BuildPlace): Promise<re
       script: directories.script,
       sourceDateEpoch: request.recorded.sourceDateEpoch,
       package: resolved.name,
-      environment: { ...baseEnvironment(libc, request.recorded.sourceDateEpoch), ...resolved.environment.variables },
+      environment: {
+        ...baseEnvironment(libc, request.recorded.sourceDateEpoch),
+        ...resolved.environment.variables,
+        ...clockEnvironment(clock),
+      },
       commands: hostCommands(context.hostTools, request.environment.host, libc),
       log,
       signal,

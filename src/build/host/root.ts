@@ -5,6 +5,7 @@ import { sha256 } from '../../model/canonical.ts';
 import type { Libc } from '../../model/target.ts';
 import type { Objects } from '../../ports/objects.ts';
 import type { UnpackEntry, Workspace } from '../../ports/workspace.ts';
+import type { StepClock } from '../build-run.ts';
 
 /** The user that every step runs as; so melange has it. */
 const passwd =
@@ -103,5 +104,19 @@ export function baseEnvironment(libc: Libc, sourceDateEpoch: number): Readonly<R
     LIBRARY_PATH: '/usr/lib/.',
     PKG_CONFIG_LIBDIR: '/usr/lib/pkgconfig:/usr/share/pkgconfig',
     ...(libc === 'musl' ? { CC: 'musl-gcc' } : {}),
+  };
+}
+
+/**
+ * Has programs that are linked to the host's C library take another time for now (libfaketime(1)). Times of files stay what they
+ * are, and so does the clock that only counts: nothing but what a build writes of the day may change.
+ */
+export function clockEnvironment(clock: StepClock | undefined): Readonly<Record<string, string>> {
+  if (clock === undefined) return {};
+  return {
+    LD_PRELOAD: `/host${clock.library}`,
+    FAKETIME: `+${clock.secondsAhead}`,
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    NO_FAKE_STAT: '1',
   };
 }

@@ -47,7 +47,10 @@ function compare({ packages }: GateSubject, { result, files }: SecondBuild): Com
 /** Who built: two builds of one builder can agree where two machines would not. */
 function builders({ result }: GateSubject, second: SecondBuild): string {
   const [one, other] = [result.builder, second.result.builder];
-  return one === other ? `both times by ${one}` : `by ${one} and by ${other}`;
+  const { secondsAhead } = second.result;
+  const days =
+    secondsAhead === undefined ? '' : `, the second time on a clock ${Math.floor(secondsAhead / 86_400)} days ahead`;
+  return `${one === other ? `both times by ${one}` : `by ${one} and by ${other}`}${days}`;
 }
 
 function saidOf({ problems, differences }: Comparison): string {
