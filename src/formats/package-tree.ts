@@ -21,6 +21,8 @@ const entrySize = 1536;
 
 /** Bytes that the files of one package may have together: it is put together, and read back, in memory. */
 const packageSizeLimit = 1.5 * 2 ** 30;
+/** Of all packages of one build: they are kept until its tests have run. */
+export const buildSizeLimit = 2 * packageSizeLimit;
 
 /**
  * Refuses a tree whose files are more than a package may hold, before any of them is read; a sparse file counts as long as it
@@ -30,6 +32,7 @@ export function checkSize(
   name: string,
   entries: readonly Pick<TreeEntry, 'path' | 'size'>[],
   limit: number = packageSizeLimit,
+  what = 'a package',
 ): void {
   const sum = entries.reduce((total, { size }) => total + size + entrySize, 0);
   if (sum <= limit) return;
@@ -38,7 +41,7 @@ export function checkSize(
   throw unsafe(
     name,
     largest.path,
-    `has ${megabytes(largest.size)} of the ${megabytes(sum)} in ${entries.length} files and directories; a package may have ${megabytes(limit)}`,
+    `has ${megabytes(largest.size)} of the ${megabytes(sum)} in ${entries.length} files and directories; ${what} may have ${megabytes(limit)}`,
     'leave out what is not needed, or split the package',
   );
 }

@@ -1,4 +1,5 @@
 import { RegrowError } from '../../errors.ts';
+import { buildSizeLimit, checkSize } from '../../formats/package-tree.ts';
 import type { BuildRequest } from '../../model/build.ts';
 import type { ResolvedRecipe, ResolvedStep } from '../../model/recipe/resolved.ts';
 import type { Workspace } from '../../ports/workspace.ts';
@@ -39,6 +40,8 @@ export async function packageOutputs(workspace: Workspace, facts: OutputFacts): 
       remedy: 'install into ${{targets.destdir}}',
     });
   }
+  const all = [...trees.values()].flatMap(({ entries }) => entries);
+  checkSize(resolved.name, all, buildSizeLimit, 'all packages of a build together');
   const packages: PackagedTree[] = [];
   for (const one of resolved.packages) {
     const tree = trees.get(one.name);

@@ -112,6 +112,18 @@ describe('a build that fails is a result that says whose fault it is', () => {
     ]);
   });
 
+  test('packages that together are more than fits into memory, before any of them is read', async () => {
+    const subpackages = ['one', 'two', 'three'].map((name) => `  - name: ${name}`);
+    const script = 'for name in one two three; do truncate -s 1200M "melange-out/$name/sparse"; done';
+    const { failure } = await build(recipe(`- runs: ${script}`, `subpackages:\n${subpackages.join('\n')}\n`));
+    expect(failure).toMatchObject({
+      code: 'build.output-unsafe',
+      message: expect.stringContaining(
+        'in 3 files and directories; all packages of a build together may have 3072 MiB',
+      ),
+    });
+  });
+
   test('says which step failed, and how the log ended', async () => {
     const { failure } = await build(runs('echo the reason; exit 3'));
     expect(failure).toMatchObject({ step: 'work' });
