@@ -139,7 +139,8 @@ function toDefinition(file: ImageFile, refuse: Refuse): ImageDefinition {
   };
   const fragment = entrypoint?.['shell-fragment'];
   const isSupervised = entrypoint?.type === 'service-bundle';
-  const command = fragment === undefined ? words('entrypoint.command', entrypoint?.command) : ['/bin/sh', '-c', fragment];
+  const command =
+    fragment === undefined ? words('entrypoint.command', entrypoint?.command) : ['/bin/sh', '-c', fragment];
   return {
     packages: isSupervised ? [...packages, serviceSupervisor.package] : packages,
     repositories: [...(contents?.repositories ?? []), ...(contents?.runtime_repositories ?? [])],

@@ -64,9 +64,7 @@ export const imageFileSchema = z.object({
   'vcs-url': optional(text),
   layering: optional(z.object({ strategy: text, budget: optional(whole) })),
   format: optional(text),
-  certificates: optional(
-    z.object({ additional: list(z.object({ name: text, content: text })), providers: texts }),
-  ),
+  certificates: optional(z.object({ additional: list(z.object({ name: text, content: text })), providers: texts })),
   include: optional(text),
   options: optional(z.unknown()),
 });

@@ -85,13 +85,13 @@ function parseProvide(text: string): { readonly name: string; readonly version: 
 }
 
 /**
- * apko's order (`pkg/apk/apk/repo.go`) where nothing is selected yet: the version carried for the requested name (a bare
- * name last), the package of that very name, provider-priority, the newest version, the name.
+ * apko's order (`pkg/apk/apk/repo.go`, `comparePackages`) where nothing is selected yet: the version carried for the requested name,
+ * provider-priority, the newest version, the name. A bare name comes last; for apko it ties with every version, so that there what
+ * is taken depends on which packages are compared first.
  */
 function comparePreference(name: string, a: Candidate, b: Candidate): number {
   return (
     compareCarried(a.carries.get(name), b.carries.get(name)) ||
-    Number(b.name === name) - Number(a.name === name) ||
     (b.artifact.info.providerPriority ?? 0) - (a.artifact.info.providerPriority ?? 0) ||
     compareApkVersions(b.version, a.version) ||
     compareNames(a.name, b.name)

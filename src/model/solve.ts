@@ -26,8 +26,8 @@ const budget = 50_000;
 
 /**
  * What has to be installed so that everything wanted is: the wanted (`curl`, `libfoo=1.2-r0`, `so:libz.so.1`, `!bash`) and
- * all that they depend on, sorted by name, the same for the same input. Candidates are tried in apko's order: of the same
- * origin and version as something already taken, then as the index ranks them. Where apko would then give up, because an
+ * all that they depend on, sorted by name, the same for the same input. Candidates are tried in apko's order: for a dependency
+ * first those of the same origin and version as something already taken, then as the index ranks them. Where apko would then give up, because an
  * earlier pick stands in the way of a later need, this goes back and tries the next candidate, as apk-tools does.
  * Throws solve.unsatisfiable, naming the chain of packages that leads to what cannot be met, and recipe.malformed.
  */
@@ -83,14 +83,17 @@ export function solve(index: PackageIndex, wanted: readonly string[]): readonly 
     if (dependency.pin !== undefined) return [];
     return prefer(
       providersOf(index, dependency).filter((candidate) => obstacle(candidate, selected, forbidden) === undefined),
+      need.by !== undefined,
     );
   }
 
-  function prefer(candidates: readonly Candidate[]): readonly Candidate[] {
+  function prefer(candidates: readonly Candidate[], siblings: boolean): readonly Candidate[] {
     const rank = (candidate: Candidate) => {
-      const sibling = selected.list.some(
-        ({ candidate: other }) => other.origin === candidate.origin && other.version === candidate.version,
-      );
+      const sibling =
+        siblings &&
+        selected.list.some(
+          ({ candidate: other }) => other.origin === candidate.origin && other.version === candidate.version,
+        );
       const refused = needs.some(
         ({ dependency }) => dependency.name === candidate.name && meets(candidate, dependency) === dependency.conflict,
       );

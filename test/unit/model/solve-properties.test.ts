@@ -1,58 +1,15 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { toRegrowError } from '../../../src/errors.ts';
-import { compareApkVersions } from '../../../src/model/apk-version.ts';
 import type { Artifact } from '../../../src/model/artifact.ts';
 import { createPackageIndex, solve } from '../../../src/model/solve.ts';
 import { artifactOf } from '../../support/packages.ts';
+import { isMetBy, isWhole, readWish } from '../../support/solver-rules.ts';
 
 /**
  * What the solver answers, against a second reading of the rules that shares only the order of versions with it: small
  * repositories, whose every subset is looked at.
  */
-interface Wish {
-  readonly name: string;
-  readonly operator: string;
-  readonly version: string;
-  readonly conflict: boolean;
-}
-
-function readWish(text: string): Wish {
-  const [, bang, name = '', operator = '', version = ''] = /^(!?)([a-z0-9:.]+)([<>=~]*)(.*)$/.exec(text) ?? [];
-  return { name, operator, version, conflict: bang === '!' };
-}
-
-function isMetBy({ name, operator, version }: Wish, { info }: Artifact): boolean {
-  const provided = info.provides.map((text) => text.split('='));
-  const own = info.name === name ? info.version : provided.find(([other]) => other === name)?.[1];
-  const carries = info.name === name || provided.some(([other]) => other === name);
-  if (!carries || operator === '') return carries;
-  if (own === undefined) return false;
-  const order = compareApkVersions(own, version);
-  if (operator === '~') return own === version || own.startsWith(`${version}.`) || own.startsWith(`${version}-r`);
-  return (
-    (operator.includes('=') && order === 0) ||
-    (operator.includes('<') && order < 0) ||
-    (operator.includes('>') && order > 0)
-  );
-}
-
-/** Names that a package has with a version: nobody else may have one of them so. */
-function claims({ info }: Artifact): readonly string[] {
-  return [info.name, ...info.provides.filter((text) => text.includes('=')).map((text) => text.split('=')[0] ?? '')];
-}
-
-function isWhole(set: readonly Artifact[], wanted: readonly string[]): boolean {
-  const names = set.flatMap(claims);
-  if (new Set(names).size !== names.length) return false;
-  const holds = (text: string, by?: Artifact) => {
-    const wish = readWish(text);
-    const meeting = set.filter((one) => isMetBy(wish, one));
-    return wish.conflict ? meeting.every((one) => one === by) : meeting.length > 0;
-  };
-  return wanted.every((text) => holds(text)) && set.every((one) => one.info.depends.every((text) => holds(text, one)));
-}
-
 function subsetsOf(artifacts: readonly Artifact[]): readonly (readonly Artifact[])[] {
   return artifacts.reduce<Artifact[][]>((sets, one) => [...sets, ...sets.map((set) => [...set, one])], [[]]);
 }

@@ -83,10 +83,12 @@ describe('solve', () => {
     expect(refusal(repository, 'so:x.so.1=1')).toContain('there is only');
   });
 
-  test('of providers: version for the name, own name, priority, newest, name', () => {
+  test('of providers: version for the name, priority, newest, name', () => {
     const provide = { provides: ['cc=2'] };
     expect(chosen([pkg('x-1-r0', { provides: ['cc=1'] }), pkg('y-1-r0', provide)], 'cc')).toEqual(['y-1-r0']);
-    expect(chosen([pkg('cc-2-r0'), pkg('y-1-r0', { provides: ['cc=2-r0'] })], 'cc')).toEqual(['cc-2-r0']);
+    const own = pkg('cc-2-r0');
+    expect(chosen([own, pkg('y-1-r0', { provides: ['cc=2-r0'] })], 'cc')).toEqual(['cc-2-r0']);
+    expect(chosen([own, pkg('y-1-r0', { provides: ['cc=2-r0'], priority: 5 })], 'cc')).toEqual(['y-1-r0']);
     expect(chosen([pkg('x-1-r0', provide), pkg('y-1-r0', { ...provide, priority: 5 })], 'cc')).toEqual(['y-1-r0']);
     expect(chosen([pkg('x-1-r0', provide), pkg('y-2-r0', provide)], 'cc')).toEqual(['y-2-r0']);
     expect(chosen([pkg('y-1-r0', provide), pkg('x-1-r0', provide)], 'cc')).toEqual(['x-1-r0']);
@@ -100,6 +102,8 @@ describe('solve', () => {
     ];
     expect(chosen(repository, 'tool')).toEqual(['lib-1-r0', 'tool-1-r0']);
     expect(chosen(repository, 'newer', 'tool')).toEqual(['newer-2-r0', 'tool-1-r0']);
+    // What is wanted by itself is not chosen for its siblings.
+    expect(chosen(repository, 'tool', 'iface')).toEqual(['newer-2-r0', 'tool-1-r0']);
   });
 
   test('two packages with the same versioned name do not go together, bare names do', () => {
