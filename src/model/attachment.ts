@@ -22,10 +22,8 @@ const signedSchema = z.strictObject({
   sig: layerSchema,
   /** The attestations, as layers. */
   att: z.array(layerSchema),
-  /** Signature and attestations once more, as Sigstore bundles that refer to the manifest. */
+  /** Signature and attestations once more, as Sigstore bundles that refer to the manifest; empty where no identity signs. */
   bundles: z.array(referrerSchema),
-  /** Hex digests of every blob that the above leads to. */
-  blobs: z.array(z.string()),
 });
 
 const current = z.strictObject({
@@ -37,14 +35,12 @@ const current = z.strictObject({
   /** Of the attestations, `sha256-HEX.att`. */
   att: z.string(),
   referrers: z.array(referrerSchema),
-  /** Hex digests of every blob that the above leads to. */
-  blobs: z.array(z.string()),
 });
 
 /** As it was before images could have several signers and referrers: it is served, and made anew. */
 const former = z
   .strictObject({ schema: z.literal(1), key: z.string(), sig: z.string(), att: z.string() })
-  .transform(({ sig, att }) => ({ schema: 2 as const, signed: [], sig, att, referrers: [], blobs: [sig, att] }));
+  .transform(({ sig, att }) => ({ schema: 2 as const, signed: [], sig, att, referrers: [] }));
 
 /** What is attached to one manifest of an image, an index or a platform's: made once and kept, as no two signatures are alike. */
 export const attachmentsSchema = z.union([current, former]);

@@ -25,6 +25,8 @@ export interface FakeRegistry {
   readonly faults: Fault[];
   /** Where the registry asks for a token: its own `/token`, or nothing. */
   readonly login: { username: string; password: string } | undefined;
+  /** Whether it keeps lists of referrers, as those of the specification 1.1 do. */
+  keepsReferrers: boolean;
   /** Tokens are given by this server; uploads go there. */
   uploadsAt: string | undefined;
   /** Drops the connection of the next PATCH after the registry has taken so many bytes of it. */
@@ -32,6 +34,13 @@ export interface FakeRegistry {
   /** Forgets every token. */
   expireTokens(): void;
   close(): Promise<void>;
+}
+
+interface Manifest {
+  readonly mediaType: string;
+  readonly artifactType?: string;
+  readonly annotations?: object;
+  readonly subject?: { readonly digest: string };
 }
 
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -86,20 +95,38 @@ export async function startFakeRegistry(login?: { username: string; password: st
 
   function isAllowed(url: URL, authorization: string | undefined): boolean {
     if (login === undefined) return true;
-    const name = /^\/v2\/(.+?)\/(?:blobs|manifests)\//.exec(url.pathname)?.[1] ?? '';
+    const name = /^\/v2\/(.+?)\/(?:blobs|manifests|referrers)\//.exec(url.pathname)?.[1] ?? '';
     const scope = tokens.get((authorization ?? '').replace('Bearer ', ''));
     return scope?.includes(`repository:${name}:pull,push`) === true;
   }
 
+  function referrersOf(name: string, digest: string): object[] {
+    return [...fake.manifests].flatMap(([key, bytes]) => {
+      const { mediaType, artifactType, annotations = {}, subject } = JSON.parse(bytes.toString('utf8')) as Manifest;
+      if (key !== `${name} ${digestOf(bytes)}` || subject?.digest !== digest) return [];
+      return [{ mediaType, artifactType, annotations, digest: digestOf(bytes), size: bytes.length }];
+    });
+  }
+
   function answer({ method, range }: Asked, url: URL, body: Buffer, response: ServerResponse): void {
-    const [, name = '', kind, rest = ''] = /^\/v2\/(.+?)\/(blobs|manifests)\/(.*)$/.exec(url.pathname) ?? [];
+    const [, name = '', kind, rest = ''] = /^\/v2\/(.+?)\/(blobs|manifests|referrers)\/(.*)$/.exec(url.pathname) ?? [];
     const missing = () => void response.writeHead(404).end('{"errors":[{"code":"BLOB_UNKNOWN","message":"not here"}]}');
+    if (kind === 'referrers') {
+      if (!fake.keepsReferrers) return missing();
+      const manifests = referrersOf(name, rest);
+      const mediaType = 'application/vnd.oci.image.index.v1+json';
+      return void response
+        .writeHead(200, { 'content-type': mediaType })
+        .end(JSON.stringify({ schemaVersion: 2, mediaType, manifests }));
+    }
     if (kind === 'manifests') {
       const key = `${name} ${rest}`;
       if (method === 'PUT') {
         fake.manifests.set(key, body);
         fake.manifests.set(`${name} ${digestOf(body)}`, body);
-        return void response.writeHead(201, { 'docker-content-digest': digestOf(body) }).end();
+        const { subject } = JSON.parse(body.toString('utf8')) as Manifest;
+        const processed = subject !== undefined && fake.keepsReferrers ? { 'oci-subject': subject.digest } : {};
+        return void response.writeHead(201, { 'docker-content-digest': digestOf(body), ...processed }).end();
       }
       const found = fake.manifests.get(key);
       if (found === undefined) return missing();
@@ -163,6 +190,7 @@ export async function startFakeRegistry(login?: { username: string; password: st
     manifests: new Map(),
     faults: [],
     login,
+    keepsReferrers: false,
     uploadsAt: undefined,
     cutAfter: undefined,
     expireTokens: () => tokens.clear(),

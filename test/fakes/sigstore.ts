@@ -38,7 +38,7 @@ export interface FakeSigstore {
   /** Milliseconds before an answer. */
   delay: number;
   /** Everything that these services are to be trusted for, as cosign's `--trusted-root` reads it. */
-  readonly trustedRoot: object;
+  readonly trustedRoot: TrustedServices;
   /** Verifies a bundle as a client would that trusts these services; gives who signed. Throws. */
   verify(bundle: string, artifact?: Uint8Array): string | undefined;
   close(): Promise<void>;
@@ -170,6 +170,15 @@ export async function startFakeSigstore(): Promise<FakeSigstore> {
     },
   };
   return fake;
+}
+
+/** What of `trusted_root.json` is looked at by itself; binary values in base64. */
+interface TrustedServices {
+  readonly tlogs: readonly { readonly publicKey: { readonly rawBytes: string } }[];
+  readonly ctlogs: TrustedServices['tlogs'];
+  readonly certificateAuthorities: readonly {
+    readonly certChain: { readonly certificates: readonly { readonly rawBytes: string }[] };
+  }[];
 }
 
 interface DsseEntry {

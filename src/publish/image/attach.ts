@@ -66,7 +66,8 @@ interface Subject {
 
 /**
  * Signs an image and each of its platforms by digest, and attests what they consist of (SPDX) and what they were made from (the
- * definition with its packages pinned): in the forms of cosign, and as OCI 1.1 referrers. The signing key signs, the older ones that are
+ * definition with its packages pinned): in the forms of cosign, by tag and as OCI 1.1 referrers, and where an identity signs too, as Sigstore
+ * bundles. The signing key signs, the older ones that are
  * trusted sign too, and an identity where there is `keyless`. What each has signed is kept, so the same image keeps the same signatures;
  * that of other keys is left out. The index comes last. `index`: hex. Errors: those of `Keyless`.
  */
@@ -124,32 +125,33 @@ async function attach(
   const before = await readAttachments(objects, descriptor);
   const wanted = keys.map(({ by }) => by);
   if (before !== undefined && isSignedBy(before, wanted, identity !== undefined)) return;
-  const work: Work = { descriptor, name, at, statements: statementsOf(name, descriptor, sbom, configuration) };
-  const known = (by: string) => before?.signed.find((one) => one.by === by);
+  const known = (by: string) => before?.signed.find((one) => one.by === by && (!isCertified || one.bundles.length > 0));
+  // Who finds a bundle looks at nothing else, be it of a key or of an identity: all have them, or none.
+  const isCertified = identity !== undefined || before?.signed.some(({ by }) => by === 'identity') === true;
+  const statements = statementsOf(name, descriptor, sbom, configuration);
+  const work: Work = { descriptor, name, at, statements, isBundled: isCertified };
   const signed: SignedBy[] = [];
   for (const hand of keys) signed.push(known(hand.by) ?? (await signWith(objects, hand, work)));
   const certified = known('identity') ?? (identity === undefined ? undefined : await signWith(objects, identity, work));
   if (certified !== undefined) signed.push(certified);
 
-  const shelf = createShelf(objects);
   const sigLayers = signed.map(({ sig }) => plain(sig));
-  const sig = await shelf.put(attachmentManifest(sigLayers));
-  const att = await shelf.put(attachmentManifest(signed.flatMap((one) => one.att).map(plain)));
+  const sig = await putManifest(objects, attachmentManifest(sigLayers));
+  const att = await putManifest(objects, attachmentManifest(signed.flatMap((one) => one.att).map(plain)));
   const bill = ociBlob(spdxType, Buffer.from(sbom));
   const annotations = { 'org.opencontainers.image.created': ociTime(sourceDateEpoch) };
   const own = [
     signatureReferrer(sigLayers, descriptor),
     referrerManifest({ artifactType: spdxType, layers: [bill.descriptor], subject: descriptor, annotations }),
   ];
-  await shelf.putBlob(bill);
-  for (const one of own) await shelf.put(one);
+  await putBlob(objects, bill);
+  for (const one of own) await putManifest(objects, one);
   const attachments: Attachments = {
     schema: 2,
     signed,
     sig,
     att,
     referrers: [...own.map(referrerOf), ...signed.flatMap(({ bundles }) => bundles)],
-    blobs: [...new Set([...shelf.stored(), ...signed.flatMap(({ blobs }) => blobs)])].toSorted(),
   };
   await objects.put(attachmentsKey(digestHex(descriptor)), Buffer.from(JSON.stringify(attachments)));
 }
@@ -160,6 +162,8 @@ interface Work {
   readonly name: string;
   readonly at: string;
   readonly statements: readonly { readonly predicateType: string; readonly bytes: Uint8Array }[];
+  /** Whether there are Sigstore bundles as well. */
+  readonly isBundled: boolean;
 }
 
 function statementsOf(
@@ -183,23 +187,24 @@ function statementsOf(
 }
 
 async function signWith(objects: Objects, hand: Hand, work: Work): Promise<SignedBy> {
-  const shelf = createShelf(objects);
   const payload = signaturePayload(work.descriptor, work.name);
   const { signature, witness } = await hand.sign(payload);
   const sig = signatureLayer(payload, signature, witness);
-  await shelf.putBlob(sig);
+  await putBlob(objects, sig);
   const att: SignedBy['att'] = [];
   const bundles: Referrer[] = [];
   for (const { predicateType, bytes } of work.statements) {
+    if (predicateType === signPredicate && !work.isBundled) continue;
     const made = await hand.attest(bytes);
     // cosign has its signatures without a statement under `.sig`.
     if (predicateType !== signPredicate) {
       const layer = attestationLayer(made.envelope, predicateType, made.witness);
-      await shelf.putBlob(layer);
+      await putBlob(objects, layer);
       att.push(layerOf(layer.descriptor));
     }
+    if (!work.isBundled) continue;
     const bundle = ociBlob(bundleMediaType, Buffer.from(made.bundle));
-    await shelf.putBlob(bundle);
+    await putBlob(objects, bundle);
     const referrer = referrerManifest({
       artifactType: bundleMediaType,
       layers: [bundle.descriptor],
@@ -211,30 +216,25 @@ async function signWith(objects: Objects, hand: Hand, work: Work): Promise<Signe
         'org.opencontainers.image.created': work.at,
       },
     });
-    await shelf.put(referrer);
+    await putManifest(objects, referrer);
     bundles.push(referrerOf(referrer));
   }
-  return { by: hand.by, sig: layerOf(sig.descriptor), att, bundles, blobs: [...shelf.stored()] };
+  return { by: hand.by, sig: layerOf(sig.descriptor), att, bundles };
 }
 
-/** Stores blobs, and knows which. */
-function createShelf(objects: Objects) {
-  const stored = new Set<string>();
-  async function putBlob({ descriptor, bytes }: OciBlob): Promise<string> {
-    const hex = digestHex(descriptor);
-    await objects.put(blobKey(hex), bytes);
-    stored.add(hex);
-    return hex;
-  }
-  return {
-    putBlob,
-    /** A manifest and its configuration; gives its digest, hex. */
-    async put({ manifest, config }: { readonly manifest: OciBlob; readonly config: OciBlob }): Promise<string> {
-      await putBlob(config);
-      return putBlob(manifest);
-    },
-    stored: () => [...stored],
-  };
+async function putBlob(objects: Objects, { descriptor, bytes }: OciBlob): Promise<string> {
+  const hex = digestHex(descriptor);
+  await objects.put(blobKey(hex), bytes);
+  return hex;
+}
+
+/** A manifest and its configuration; gives its digest, hex. */
+async function putManifest(
+  objects: Objects,
+  { manifest, config }: { readonly manifest: OciBlob; readonly config: OciBlob },
+): Promise<string> {
+  await putBlob(objects, config);
+  return putBlob(objects, manifest);
 }
 
 function layerOf({ mediaType, digest, size, annotations }: OciDescriptor): SignedBy['sig'] {
