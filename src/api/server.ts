@@ -11,6 +11,7 @@ import { createRepositoryView } from '../report/repository.ts';
 import { renderErrorPage } from '../web/package-page.ts';
 import { addActionRoutes } from './action-routes.ts';
 import { addBoardRoutes, type BoardQueue } from './board-routes.ts';
+import { addCollectionRoutes } from './collection-routes.ts';
 import { createEventFeed } from './event-feed.ts';
 import { createEventStreams } from './event-stream.ts';
 import { addHealthRoutes } from './health-routes.ts';
@@ -117,6 +118,7 @@ async function build(ports: ApiPorts, options: ApiOptions): Promise<{ app: Fasti
   addViewRoutes(app, ports, repository, views, streams);
   addActionRoutes(app, ports);
   addWithdrawRoutes(app, ports, repository);
+  addCollectionRoutes(app, ports, repository);
   addHookRoutes(app, ports);
   addRepositoryRoutes(app, objects, repository);
   addOciRoutes(app, objects, repository);

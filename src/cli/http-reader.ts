@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RegrowError } from '../errors.ts';
+import { collectionSchema } from '../model/collection.ts';
 import { ledgerEventSchema } from '../model/event.ts';
 import { explanationSchema } from '../model/explanation.ts';
 import { generationSchema } from '../model/publication.ts';
@@ -40,6 +41,7 @@ const proposalsSchema = z.object({ proposals: z.array(proposalRowSchema) });
 const queueSchema = z.object({ queues: z.record(z.string(), queueCountsSchema), jobs: z.array(queueJobSchema) });
 const eventsSchema = z.object({ events: z.array(ledgerEventSchema.extend({ sequence: z.number().int() })) });
 const generationsSchema = z.object({ generations: z.array(generationSchema) });
+const collectionsSchema = z.object({ last: collectionSchema.optional(), looked: collectionSchema.optional() });
 const askedSchema = z.object({ asked: z.array(z.string()) });
 
 function unreachable(server: string, cause: unknown): RegrowError {
@@ -133,6 +135,8 @@ export function createHttpReader({ server, token }: HttpReaderOptions): Reader {
     generations: async (limit) => (await read(generationsSchema, `/v1/generations?limit=${limit}`)).generations,
     withdraw: (order) => post('/v1/withdrawals', order),
     rollBack: (order) => post('/v1/rollbacks', order),
+    collections: () => read(collectionsSchema, '/v1/collections'),
+    collect: (dry) => post('/v1/collections', { dry }),
     async close() {},
   };
 }

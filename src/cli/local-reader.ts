@@ -97,6 +97,12 @@ export function createLocalReader(options: LocalReaderOptions): Reader {
     async rollBack() {
       throw stopped('going back to an older generation');
     },
+    async collections() {
+      return { last: await repository.collection(false), looked: await repository.collection(true) };
+    },
+    async collect() {
+      throw stopped('looking for what nothing uses');
+    },
     close: options.close,
   };
 }

@@ -7,6 +7,7 @@ import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { eventsCommand, pokeCommand, releaseCommand } from './events.ts';
 import { explainCommand } from './explain.ts';
+import { gcCommand } from './gc.ts';
 import { generationsCommand, rollbackCommand, withdrawCommand } from './generations.ts';
 import { graphCommand } from './graph.ts';
 import { initCommand } from './init.ts';
@@ -57,6 +58,7 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     generationsCommand(context),
     withdrawCommand(context),
     rollbackCommand(context),
+    gcCommand(context),
     verifyCommand(context),
     checkCommand(context),
     graphCommand(context),

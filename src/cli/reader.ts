@@ -1,3 +1,4 @@
+import type { Collection } from '../model/collection.ts';
 import type { LedgerEvent } from '../model/event.ts';
 import type { Explanation } from '../model/explanation.ts';
 import type { Generation } from '../model/publication.ts';
@@ -44,6 +45,10 @@ export interface Reader {
   withdraw(order: WithdrawalOrder): Promise<readonly string[]>;
   /** Asks for an older generation, or to free what that held back. Gives what was asked for. */
   rollBack(order: { readonly to?: number; readonly undo: boolean }): Promise<readonly string[]>;
+  /** The last collection of what nothing uses, and the last one that only looked. */
+  collections(): Promise<{ readonly last?: Collection | undefined; readonly looked?: Collection | undefined }>;
+  /** Asks for another one. Gives what was asked for. */
+  collect(dry: boolean): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 

@@ -34,7 +34,7 @@ export const keepReasons = [
 ] as const;
 export type KeepReason = (typeof keepReasons)[number];
 
-const amountSchema = z.strictObject({
+export const amountSchema = z.strictObject({
   objects: z.number().int().nonnegative(),
   bytes: z.number().int().nonnegative(),
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { amountSchema } from './collection.ts';
 import { buildSummarySchema, packageStateSchema } from './explanation.ts';
 import { queueCountsSchema } from './queue.ts';
 import { targetNameSchema } from './target.ts';
@@ -77,6 +78,10 @@ export const statusSchema = z.strictObject({
     })
     .optional(),
   images: z.array(imageRowSchema),
+  /** The last collection of what nothing uses; absent before the first. `missing`: how many objects are used and not there, 20 at most. */
+  collection: z
+    .strictObject({ at: z.string(), removed: amountSchema, waiting: amountSchema, missing: z.number().int() })
+    .optional(),
   sources: z.strictObject({
     total: z.number().int(),
     /** Sources whose time has come; `dueSince`: of the one that waits longest. */

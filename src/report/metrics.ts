@@ -38,6 +38,15 @@ function createGauges(registry: Registry): (status: Status) => void {
   const oldestDue = gauge('regrow_sources_oldest_due_seconds', 'How long the source that waits longest has been due');
   const lastPublication = gauge('regrow_last_publication_timestamp_seconds', 'When the newest generation was made');
   const lastObservation = gauge('regrow_last_observation_timestamp_seconds', 'When an upstream last answered');
+  const lastCollection = gauge(
+    'regrow_last_collection_timestamp_seconds',
+    'When what nothing uses was last looked for',
+  );
+  const unused = gauge(
+    'regrow_unused_bytes',
+    'Bytes of the object store that nothing uses, and that wait to be removed',
+  );
+  const missing = gauge('regrow_missing_objects', 'Objects that are used and not there, as the last collection saw it, 20 at most');
   const quiet = gauge('regrow_quiet_alarm', '1 when the daemon is silent for longer than it should be');
   return (status) => {
     for (const one of [packages, jobs, published, images]) one.reset();
@@ -56,6 +65,11 @@ function createGauges(registry: Registry): (status: Status) => void {
     oldestDue.set(seconds(status.sources.dueSince, status.at) ?? 0);
     generation.set(status.generation?.generation ?? 0);
     quiet.set(status.quiet.alarm ? 1 : 0);
+    if (status.collection !== undefined) {
+      lastCollection.set(Date.parse(status.collection.at) / 1000);
+      unused.set(status.collection.waiting.bytes);
+      missing.set(status.collection.missing);
+    }
     if (status.generation !== undefined) lastPublication.set(Date.parse(status.generation.at) / 1000);
     if (status.quiet.lastObservation !== undefined) {
       lastObservation.set(Date.parse(status.quiet.lastObservation) / 1000);

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { RegrowError } from '../errors.ts';
 import type { Artifact } from '../model/artifact.ts';
 import { type Attachments, attachmentsKey, attachmentsSchema } from '../model/attachment.ts';
+import { type Collection, collectionKey, collectionSchema, dryCollectionKey } from '../model/collection.ts';
 import {
   type Generation,
   generationSchema,
@@ -23,6 +24,8 @@ export interface RepositoryView {
   /** One published package file by its name in the repository, `NAME-VERSION-rN.apk`. */
   file(generation: Generation, target: TargetName, fileName: string): Promise<Artifact | undefined>;
   images(): Promise<ImageCatalogue>;
+  /** The last collection of what nothing uses; `dry`: the last one that only looked. */
+  collection(dry: boolean): Promise<Collection | undefined>;
   /** What is attached to a manifest of an image, by its digest (hex). */
   attachments(subject: string): Promise<Attachments | undefined>;
 }
@@ -107,6 +110,9 @@ export function createRepositoryView(objects: ObjectReader, keep = 16): Reposito
     },
     async attachments(subject) {
       return (await readJson(objects, attachmentsKey(subject), attachmentsSchema))?.value;
+    },
+    async collection(dry) {
+      return (await readJson(objects, dry ? dryCollectionKey : collectionKey, collectionSchema))?.value;
     },
     async images() {
       return (await readJson(objects, 'images/current', imageCatalogueSchema))?.value ?? { schema: 1, images: [] };

@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { QueueView } from '../ports/queue.ts';
 import { latestBuilds, summariseBuild } from './builds.ts';
+import { totalOf } from './collection.ts';
 import { type FactPorts, gatherAllFacts, type PackageFacts, readJobs } from './facts.ts';
 import { type Freshness, judgeQuiet } from './freshness.ts';
 import { imageRows } from './images.ts';
@@ -107,6 +108,13 @@ async function generationOf(repository: RepositoryView): Promise<Status['generat
   };
 }
 
+async function collectionOf(repository: RepositoryView): Promise<Status['collection']> {
+  const last = await repository.collection(false);
+  if (last === undefined) return undefined;
+  const { at, removed, waiting, missing } = last;
+  return { at, removed: totalOf(removed), waiting: totalOf(waiting), missing: missing.length };
+}
+
 /** Most failing packages that a status names. */
 const failingNamed = 20;
 
@@ -131,16 +139,18 @@ export async function readStatus(
   packages: readonly PackageRow[],
   freshness: Freshness,
 ): Promise<Status> {
-  const [proposals, queues, generation, catalogue, findings, problems, events, conductor] = await Promise.all([
-    listProposals(ports),
-    ports.queue.counts().catch(() => ({})),
-    generationOf(ports.repository),
-    ports.repository.images(),
-    ports.ledger.list('finding'),
-    ports.ledger.list('problem'),
-    ports.ledger.events({ limit: 1 }),
-    ports.conductor().catch(() => undefined),
-  ]);
+  const [proposals, queues, generation, catalogue, collection, findings, problems, events, conductor] =
+    await Promise.all([
+      listProposals(ports),
+      ports.queue.counts().catch(() => ({})),
+      generationOf(ports.repository),
+      ports.repository.images(),
+      collectionOf(ports.repository),
+      ports.ledger.list('finding'),
+      ports.ledger.list('problem'),
+      ports.ledger.events({ limit: 1 }),
+      ports.conductor().catch(() => undefined),
+    ]);
   const now = ports.clock.now();
   const lastEvent = events[0]?.at;
   return {
@@ -155,6 +165,7 @@ export async function readStatus(
       findings.map((entry) => entry.value),
       problems.filter(({ value }) => value.area === 'image'),
     ),
+    ...(collection === undefined ? {} : { collection }),
     sources: freshness.sources,
     feeds: freshness.feeds,
     quiet: judgeQuiet(

@@ -2,6 +2,7 @@ import type { LedgerEvent } from '../model/event.ts';
 import type { BuildSummary, Explanation, PackageState } from '../model/explanation.ts';
 import type { QueueCounts, QueueJob } from '../model/queue.ts';
 import type { PackageRow, ProposalRow, Status } from '../model/status.ts';
+import { bytesText } from './collection.ts';
 import { spanText } from './freshness.ts';
 import { type Mood, paint, printable, renderTable, type Style } from './table.ts';
 
@@ -131,6 +132,19 @@ function dueText({ sources, at }: Status): string {
   return `, ${sources.due} due, the first for ${spanText(Date.parse(at) - Date.parse(sources.dueSince))}`;
 }
 
+function collectionLine({ collection, at }: Status, style: Style): string {
+  if (collection === undefined) return '';
+  const { removed, waiting, missing } = collection;
+  const amounts = `${bytesText(removed.bytes)} removed ${agoText(collection.at, at)}, ${bytesText(waiting.bytes)} wait`;
+  if (missing === 0) return statusLine('unused', amounts, undefined, style);
+  return statusLine(
+    'unused',
+    `${amounts}; the store is damaged (\`regrow gc --dry-run\` says what is missing)`,
+    'bad',
+    style,
+  );
+}
+
 /** The state of everything on one screen. */
 export function statusText(status: Status, style: Style): string {
   const { packages, generation, sources, quiet } = status;
@@ -176,6 +190,7 @@ export function statusText(status: Status, style: Style): string {
     const mood = feed.failingSince === undefined ? undefined : 'bad';
     text += statusLine(`feed ${feed.name}`, `${feed.records} records, ${seen}${broken}`, mood, style);
   }
+  text += collectionLine(status, style);
   text += statusLine('pulse', quiet.text, quiet.alarm ? 'bad' : 'good', style);
   if (status.proposals.length > 0) text += `\n${proposalsText(status.proposals, status.at, style)}`;
   if (status.images.length > 0) {
