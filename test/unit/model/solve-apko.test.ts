@@ -33,7 +33,7 @@ const provide = fc.oneof(
 );
 const facts = fc.record({
   isThere: fc.integer({ min: 0, max: 9 }).map((number) => number > 0),
-  depends: fc.oneof(fc.constant([]), fc.array(wish, { maxLength: 2 })),
+  depends: fc.oneof(fc.constant<string[]>([]), fc.array(wish, { maxLength: 2 })),
   provides: fc.uniqueArray(provide, { maxLength: 1 }),
   providerPriority: fc.option(fc.constantFrom(5, 10), { nil: undefined }),
 });

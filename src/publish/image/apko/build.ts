@@ -205,15 +205,16 @@ async function runApko(ref: string, args: readonly string[], run: ApkoRun): Prom
   );
 }
 
-/** What a program that failed says last: its error where it has one, without colours. */
+/** What apko says last, without colours: its error, which may have several lines, where it has one. */
 function lastWords(output: string): string {
   const lines = output
     .replace(/\x1b\[[0-9;]*m/g, '')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
-  const errors = lines.filter((line) => /^(?:Error|panic|fatal)\b|\b(?:ERRO|FATA)\b/i.test(line));
-  return (errors.at(-1) ?? lines.at(-1) ?? 'it said nothing').slice(-800);
+  const error = lines.findLastIndex((line) => /^(?:Error|panic|fatal error):/.test(line));
+  const words = error === -1 ? lines.slice(-1) : lines.slice(error);
+  return words.length === 0 ? 'it said nothing' : words.join(' ').slice(0, 800);
 }
 
 function apkoMissing(ref: string): RegrowError {

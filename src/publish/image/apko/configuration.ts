@@ -12,6 +12,9 @@ export function snapshotPath(path: string): string {
   return path.replace(/^i386\//, 'x86/');
 }
 
+/** For an image that is told of no repository: apko wants one line, and for apk this is none. */
+const noRepository = '# no repository';
+
 /**
  * The configuration that apko is given for one platform, as JSON, which its YAML reader takes: the definition with every
  * package of the solved set pinned. Repositories are what the image is told of, not what it is made from: they become
@@ -20,13 +23,10 @@ export function snapshotPath(path: string): string {
 export function apkoConfiguration(file: ImageFile, packages: readonly string[], arch: Arch): string {
   const { contents, entrypoint, accounts, archs: _archs, format: _format, include: _include, ...rest } = file;
   const { repositories = [], runtime_repositories = [], runtime_keyring = [] } = contents ?? {};
+  const told = [...new Set([...repositories, ...runtime_repositories])];
   const configuration = {
     ...rest,
-    contents: {
-      packages,
-      runtime_repositories: [...new Set([...repositories, ...runtime_repositories])],
-      runtime_keyring,
-    },
+    contents: { packages, runtime_repositories: told.length === 0 ? [noRepository] : told, runtime_keyring },
     entrypoint,
     accounts,
     archs: [apkoArch(arch)],

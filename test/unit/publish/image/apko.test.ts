@@ -50,7 +50,11 @@ stop-signal: SIGINT
 unknown: x
 `),
     ).toEqual({
-      contents: { packages: ['a=1-r0'], runtime_keyring: [{ name: 'k.rsa.pub', content: 'PEM' }] },
+      contents: {
+        packages: ['a=1-r0'],
+        runtime_repositories: ['# no repository'],
+        runtime_keyring: [{ name: 'k.rsa.pub', content: 'PEM' }],
+      },
       entrypoint: { type: 'service-bundle', services: { web: '/usr/bin/web -x' } },
       cmd: '',
       accounts: { 'run-as': 'web', users: [{ username: 'web', uid: 65532 }] },
@@ -227,11 +231,11 @@ describe('a build with apko', () => {
   });
 
   test('that apko refuses says what apko said, and leaves nothing', async () => {
-    const says = 'INFO loading\n\u001b[31mError:\u001b[0m mutating path "/x": file already exists\nbye\n';
+    const says = 'INFO loading\n\u001b[31mError:\u001b[0m mutating path "/x": file already exists\n  twice\n';
     const { build, disposed } = await start({ exit: 1, says });
     await expect(build()).rejects.toMatchObject({
       code: 'image.invalid',
-      message: 'apko lock of i:latest ended with 1: Error: mutating path "/x": file already exists',
+      message: 'apko lock of i:latest ended with 1: Error: mutating path "/x": file already exists twice',
     });
     expect(disposed()).toBe(1);
   });
