@@ -18,7 +18,7 @@ import { addApkState } from './apk-database.ts';
 import { type ImagePackage, installPackages } from './install.ts';
 import { makeLayers } from './layers.ts';
 import { addSystemDirectories, addWorkDirectory, applyPaths } from './paths.ts';
-import { imageInvalid, type Root, type RootFile, readText, sortedFiles } from './root.ts';
+import { imageInvalid, type Root, readText, unpackEntries } from './root.ts';
 import { writeImageSbom } from './sbom.ts';
 
 export interface ImageInput {
@@ -96,7 +96,7 @@ export async function assembleImage(input: ImageInput): Promise<AssembledImage> 
     manifest: manifest.descriptor,
     sbom: sbom.descriptor,
     blobs: new Map(blobs.map(({ descriptor, bytes }) => [digestHex(descriptor), bytes])),
-    entries: sortedFiles(root.values()).map(unpackEntry),
+    entries: unpackEntries(root),
     process: image.process,
     packages: infos.map((info) => ({ name: info.name, version: info.version, origin: info.origin })),
   };
@@ -134,8 +134,4 @@ function processOf(root: Root, definition: ImageDefinition, labels: Readonly<Rec
     ...(volumes.length === 0 ? {} : { Volumes: Object.fromEntries(volumes.map((path) => [path, {}])) }),
     Labels: labels,
   };
-}
-
-function unpackEntry({ path, type, mode, link, content }: RootFile): UnpackEntry {
-  return { path, type, mode, ...(link === undefined ? {} : { link }), ...(content === undefined ? {} : { content }) };
 }
