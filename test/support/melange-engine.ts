@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createExec } from '../../src/adapters/exec.ts';
 import { readPipelineDirectory } from '../../src/adapters/pipeline-directory.ts';
 import { createHostTools } from '../../src/build/host/host-tools.ts';
@@ -38,7 +39,10 @@ export interface MelangeFixture extends EngineFixture {
   /** The packages that melange's build environments are made of. */
   readonly bootstrap: readonly LockedPackage[];
   melangeRequest(recipe: string, more?: Partial<BuildRequest>): BuildRequest;
-  melangeBuild(request: BuildRequest, signal?: AbortSignal): Promise<BuildResult>;
+  /** `label` makes it another build of the same request. */
+  melangeBuild(request: BuildRequest, signal?: AbortSignal, label?: string): Promise<BuildResult>;
+  /** Resolves when a build that runs has this line in its log. */
+  said(line: string): Promise<void>;
   /** The same request for the host engine, which takes nothing from the machine but its loader. */
   hostRequest(request: BuildRequest): BuildRequest;
 }
@@ -50,7 +54,7 @@ export async function createMelangeFixture(program: string): Promise<MelangeFixt
   Object.assign(context, {
     hostTools: createHostTools({
       'busybox-static': ['busybox'],
-      toolchain: ['cc', 'gcc', 'ld', 'ar', 'make', 'patch', 'git', 'pkg-config', 'ldd', 'find'],
+      toolchain: ['cc', 'gcc', 'ld', 'ar', 'make', 'patch', 'git', 'pkg-config', 'tar', 'gzip', 'ldd', 'find'],
     }),
   });
   const shippedPipelines = await readPipelineDirectory();
@@ -58,6 +62,7 @@ export async function createMelangeFixture(program: string): Promise<MelangeFixt
     ...Object.fromEntries(shippedPipelines),
     'bootstrap/script': readFileSync(new URL('pipelines/bootstrap/script.yaml', folder), 'utf8'),
   };
+  let live = '';
   const melange: MelangeEngineContext = {
     workspaces: context.workspaces,
     exec: createExec(),
@@ -74,11 +79,17 @@ export async function createMelangeFixture(program: string): Promise<MelangeFixt
     shippedPipelines,
     namespace: 'box',
     builder: 'test',
+    liveLog: {
+      add: (_key, text) => {
+        live += text;
+      },
+      end: () => Promise.resolve(),
+    },
   };
 
   const bootstrap: LockedPackage[] = [];
-  for (const name of ['baselayout', 'busybox', 'host-libc', 'build-base']) {
-    const host = name === 'busybox' ? ['busybox', 'busybox-static'] : ['build-base', 'busybox', 'toolchain'];
+  for (const name of ['baselayout', 'host-libc', 'shell', 'busybox', 'build-base']) {
+    const host = ['bash', 'build-base', 'busybox', 'busybox-static', 'toolchain'];
     const request = fixture.request(bootstrapRecipe(name), bootstrapTarget, {
       pipelines,
       files: name === 'build-base' ? beside('build-base/scanelf') : {},
@@ -110,9 +121,12 @@ export async function createMelangeFixture(program: string): Promise<MelangeFixt
       const tested = packages.filter((one) => one.test !== undefined);
       return { ...request, testEnvironments: Object.fromEntries(tested.map(({ name }) => [name, environment])) };
     },
-    melangeBuild(request, signal = new AbortController().signal) {
+    melangeBuild(request, signal = new AbortController().signal, label = '') {
       const digest = digestOf(request);
-      return runMelangeBuild(melange, request, { buildKey: digest, request: digest }, signal);
+      return runMelangeBuild(melange, request, { buildKey: `${digest}${label}`, request: digest }, signal);
+    },
+    async said(line) {
+      while (!live.includes(`${line}\n`)) await sleep(50);
     },
     hostRequest({ melange: _, ...request }) {
       return {

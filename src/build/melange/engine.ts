@@ -38,9 +38,10 @@ export async function runMelangeBuild(
   names: BuildNames,
   signal: AbortSignal,
 ): Promise<BuildResult> {
-  return runBuild(context, { package: request.package, names }, (progress) =>
-    build(context, request, progress, signal),
-  );
+  // The clock of its steps is the machine's: melange has no way to give them another.
+  const { buildKey, request: digest } = names;
+  const about = { package: request.package, names: { buildKey, request: digest } };
+  return runBuild(context, about, (progress) => build(context, request, progress, signal));
 }
 
 async function build(

@@ -58,6 +58,13 @@ const rules: readonly Rule[] = [
   { in: 'error', pattern: /(control|data|package) hash mismatch|checksum mismatch/i, code: 'repository.corrupt' },
   { in: 'error', pattern: unsolved, code: 'solve.unsatisfiable' },
   {
+    in: 'output',
+    pattern: /^bwrap: execvp \S*sh: no such file/i,
+    code: 'build.step-failed',
+    remedy:
+      'name a package that has /bin/sh under environment.contents.packages; a test has its own, and nothing of the environment that the package is built in',
+  },
+  {
     in: 'error',
     pattern: /unable to run containers using|unable to start pod|failed to get runner|unknown runner/,
     code: 'sandbox.unavailable',
@@ -112,6 +119,13 @@ const rules: readonly Rule[] = [
     code: 'upstream.unreachable',
     retry: 'later',
     remedy: 'nothing: it is tried again. If it stays, check the name servers and the network of the builder',
+  },
+  {
+    in: 'error',
+    pattern: /signal: killed/,
+    code: 'build.step-failed',
+    remedy:
+      'its programs were killed, most often for lack of memory: give it more (`resources.memory`), or a larger builder',
   },
   { in: 'error', pattern: /unable to build guest|unable to generate image/, code: 'solve.unsatisfiable' },
   { in: 'error', pattern: /unable to (get|emit) |generating SBOMs|retrieving workspace/, code: 'build.output-unsafe' },

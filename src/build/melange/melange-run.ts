@@ -11,6 +11,8 @@ import { createLineCutter, readLine } from './log-lines.ts';
 const grace = 20_000;
 /** Milliseconds that melange has beyond its own time limit. */
 const slack = 15_000;
+/** How much longer than a program's line melange's is, for one of usual length: short lines without end cost too. */
+const rawFactor = 10;
 
 export interface MelangeRun {
   readonly request: BuildRequest;
@@ -39,6 +41,8 @@ export async function runMelange(
   position: MelangePosition,
 ): Promise<void> {
   const tooMuch = new AbortController();
+  const rawLimit = rawFactor * context.limits.outputLimit;
+  let raw = 0;
   const output: string[] = [];
   let error = '';
   const lines = createLineCutter((line) => {
@@ -54,6 +58,7 @@ export async function runMelange(
     if (severity === 'error') error = text;
     if (severity !== 'debug') log.say(severity === 'info' ? `melange: ${text}` : `melange: ${severity}: ${text}`);
   });
+  const started = context.clock.now().getTime();
   try {
     const result = await context.exec.run({
       argv: [await context.program(), ...args],
@@ -63,11 +68,18 @@ export async function runMelange(
       limit: 0,
       signal: AbortSignal.any([signal, tooMuch.signal]),
       stop: { signal: 'SIGINT', grace },
-      onOutput: lines.add,
+      onOutput(chunk) {
+        if (tooMuch.signal.aborted) return;
+        lines.add(chunk);
+        raw += chunk.length;
+        if (raw > rawLimit) tooMuch.abort();
+      },
     });
     lines.end();
-    if (result.timedOut) throw timedOut(request.package, position.step, timeout);
-    if (result.exitCode === 0) return;
+    if (result.exitCode === 0 && !result.timedOut) return;
+    // When the recipe's own time is up, melange kills what runs and says no more than that.
+    const isOver = /signal: killed/.test(error) && context.clock.now().getTime() - started >= timeout;
+    if (result.timedOut || isOver) throw timedOut(request.package, position.step, timeout);
     throw classify({
       package: request.package,
       melange: place.melange,
