@@ -4,6 +4,8 @@ import { RegrowError } from '../errors.ts';
 import type { Exec } from '../ports/exec.ts';
 
 const searchPath = '/usr/local/bin:/usr/bin:/bin';
+/** Modes of sources get into packages: they are the same on every machine. */
+const umask = 0o022;
 /** Milliseconds that one archive may take. */
 const timeout = 10 * 60_000;
 
@@ -33,6 +35,7 @@ export async function extractArchive(
       '--force-local',
     ],
     env: { PATH: searchPath, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
+    umask,
     timeout,
   });
   if (result.exitCode !== 0) throw notUnpacked(archive, result.stderr);
@@ -55,6 +58,7 @@ async function extractZip(exec: Exec, archive: string, into: string, strip: numb
     argv: ['unzip', '-q', '-o', archive, '-d', into],
     // A zip has local times; they are taken for UTC, whatever this machine's zone is.
     env: { PATH: searchPath, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
+    umask,
     timeout,
   });
   if (result.exitCode !== 0) throw notUnpacked(archive, result.stderr);

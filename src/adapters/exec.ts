@@ -17,9 +17,10 @@ export function createExec(): Exec {
 }
 
 async function run(request: ExecRequest): Promise<ExecResult> {
-  const [file, ...args] = request.argv;
+  const [file] = request.argv;
   if (request.signal?.aborted === true) throw aborted(file);
-  const subprocess = execa(file, args, {
+  const [program, ...args] = withUmask(request);
+  const subprocess = execa(program, args, {
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     env: request.env ?? {},
     extendEnv: false,
@@ -53,6 +54,8 @@ async function run(request: ExecRequest): Promise<ExecResult> {
     if (result.exitCode === undefined && ended === undefined && result.signal === undefined) {
       throw notStarted(file, result.cause, request.cwd);
     }
+    // What the shell says of a program that it does not find.
+    if (request.umask !== undefined && result.exitCode === 127) throw notStarted(file, result.cause, request.cwd);
     return {
       exitCode: result.exitCode ?? 128,
       stdout: stdout(),
@@ -66,6 +69,12 @@ async function run(request: ExecRequest): Promise<ExecResult> {
     process.removeListener('exit', onExit);
     if (ended !== undefined) kill('SIGKILL');
   }
+}
+
+/** Node starts programs with its own umask; a shell that becomes the program does not. */
+function withUmask({ argv, umask }: ExecRequest): readonly [string, ...string[]] {
+  if (umask === undefined) return argv;
+  return ['/bin/sh', '-c', `umask ${umask.toString(8)}; exec "$@"`, 'sh', ...argv];
 }
 
 /** Keeps the first `limit` bytes of a stream and reads the rest away, so that the program never blocks on a full pipe. */

@@ -21,6 +21,8 @@ export interface GitCommandRequest {
   /** Milliseconds, where this command must not take what others may. */
   readonly timeout?: number;
   readonly signal?: AbortSignal | undefined;
+  /** As of `ExecRequest`. */
+  readonly umask?: number;
 }
 
 export type GitCommand = (args: readonly string[], request?: GitCommandRequest) => Promise<ExecResult>;
@@ -61,6 +63,7 @@ export function createGitCommand(options: GitOptions): GitCommand {
       ...(request.directory === undefined ? {} : { cwd: request.directory }),
       ...(request.input === undefined ? {} : { input: request.input }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
+      ...(request.umask === undefined ? {} : { umask: request.umask }),
     });
 }
 

@@ -92,7 +92,8 @@ async function checkout(git: GitCommand, request: GitCheckout): Promise<GitCommi
   const { repository, signal } = request;
   const address = plainArgument(repository, 'repository');
   await mkdir(request.into, { recursive: true });
-  const here = { directory: request.into, signal };
+  // Modes of files get into packages: they are the same on every machine.
+  const here = { directory: request.into, signal, umask: 0o022 };
   await gitText(git, repository, ['init', '--quiet', '.'], here);
 
   const target = await fetchTarget(git, request, address);

@@ -1,5 +1,5 @@
 import { linkSync, mkdirSync, symlinkSync } from 'node:fs';
-import { lstat, mkdir, readdir, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Libc } from '../model/target.ts';
@@ -125,7 +125,10 @@ async function prepareMusl(root: string, multiarch: string | undefined): Promise
   const include = await realFolder(root, 'usr/include');
   if (bin === undefined || include === undefined) return;
   if (await isFile('/usr/bin/musl-gcc')) {
-    await writeFile(join(bin, 'musl-gcc'), muslCompiler, { flag: 'wx', mode: 0o755 }).catch(unlessThere);
+    await writeFile(join(bin, 'musl-gcc'), muslCompiler, { flag: 'wx' }).then(
+      () => chmod(join(bin, 'musl-gcc'), 0o755),
+      unlessThere,
+    );
   }
   for (const name of compilerNames) await linkUnlessThere('musl-gcc', join(bin, name));
   for (const name of kernelHeaders) await linkUnlessThere(`/host/usr/include/${name}`, join(include, name));
@@ -145,8 +148,10 @@ async function realFolder(root: string, relative: string): Promise<string | unde
   for (const part of relative.split('/')) {
     path = join(path, part);
     const there = await lstat(path).catch(() => undefined);
-    if (there === undefined) await mkdir(path, { mode: 0o755 });
-    else if (!there.isDirectory()) return undefined;
+    if (there === undefined) {
+      await mkdir(path);
+      await chmod(path, 0o755);
+    } else if (!there.isDirectory()) return undefined;
   }
   return path;
 }

@@ -129,8 +129,11 @@ async function makeMountPoints(request: SandboxRun): Promise<void> {
     for (const part of point.split('/').filter((name) => name !== '')) {
       path = join(path, part);
       const stat = await lstat(path).catch(() => undefined);
-      if (stat === undefined) await mkdir(path, { mode: 0o755 });
-      else if (!stat.isDirectory()) {
+      if (stat === undefined) {
+        await mkdir(path);
+        // Whatever the daemon's umask is, the build user has to come through.
+        await chmod(path, 0o755);
+      } else if (!stat.isDirectory()) {
         throw new RegrowError('build.output-unsafe', `the root has something that is no directory at ${point}`, {
           remedy: `no package of the environment may own ${point}`,
         });
@@ -144,10 +147,21 @@ function watch(request: SandboxRun, bwrap: readonly string[], fileSizeLimit: num
     if (request.signal?.aborted === true) return reject(aborted());
     const brake = request.processLimit === undefined ? [] : [`--nproc=${processBrake(request.processLimit)}`];
     const hidden = hideInherited(4);
-    // One pipe for both outputs, so that the log has them in the order in which they were written.
+    // One pipe for both outputs, so that the log has them in the order in which they were written. What a step makes has the
+    // usual modes, whatever the umask of the daemon: they get into packages.
     const child = spawn(
       '/bin/sh',
-      ['-c', 'exec "$@" 2>&1', 'sh', 'prlimit', '--core=0', `--fsize=${fileSizeLimit}`, ...brake, '--', ...bwrap],
+      [
+        '-c',
+        'umask 022; exec "$@" 2>&1',
+        'sh',
+        'prlimit',
+        '--core=0',
+        `--fsize=${fileSizeLimit}`,
+        ...brake,
+        '--',
+        ...bwrap,
+      ],
       { env: { PATH: searchPath }, cwd: '/', stdio: ['ignore', 'pipe', 'ignore', 'pipe', ...hidden.stdio] },
     );
     hidden.close();

@@ -68,7 +68,7 @@ function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace 
     for (const component of components(relative)) {
       path = join(path, component);
       const stat = await lstat(path).catch(() => undefined);
-      if (stat === undefined) await mkdir(path, { mode: 0o755 });
+      if (stat === undefined) await makeFolder(path);
       else if (stat.isSymbolicLink()) path = await realParent(top, path, relative);
       else if (!stat.isDirectory()) throw unsafe(relative, 'a file stands where a directory is due');
     }
@@ -163,6 +163,12 @@ async function realParent(base: string, directory: string, shown: string): Promi
   return real;
 }
 
+/** With the same mode whatever the umask of the daemon: it gets into packages, and the build user has to come through. */
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path);
+  await chmod(path, 0o755);
+}
+
 /** Writes a file that was not there: what stood there is removed, not written through. */
 async function writeNew(path: string, content: Uint8Array | string, mode: number): Promise<void> {
   await unlink(path).catch((error: unknown) => {
@@ -211,7 +217,7 @@ async function unpackEntries(base: string, entries: Iterable<UnpackEntry>): Prom
     if (parts.length > 0) {
       const parent = await parentOf(parts.slice(0, -1), shown);
       path = join(parent, parts.at(-1) ?? '');
-      await mkdir(path, { mode: 0o755 }).catch((error: unknown) => {
+      await makeFolder(path).catch((error: unknown) => {
         if (!isCode(error, 'EEXIST')) throw error;
       });
       path = await realParent(base, path, shown);

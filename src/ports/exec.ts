@@ -4,6 +4,8 @@ export interface ExecRequest {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: Uint8Array | string;
+  /** Of the program, where what it writes must not have that of the daemon. */
+  readonly umask?: number;
   /** Milliseconds. */
   readonly timeout?: number;
   /** Bytes of output kept; more is cut. Default 16 MiB. */
