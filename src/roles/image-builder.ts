@@ -14,6 +14,7 @@ import {
   buildWithApko,
   commandOf,
   indexImages,
+  keptOutput,
 } from '../publish/image/index.ts';
 
 export interface ImageBuilderPorts {
@@ -113,7 +114,7 @@ async function runImage(
       signal,
     });
     const output = Buffer.concat(chunks).toString('utf8');
-    if (exitCode === 0) return output;
+    if (exitCode === 0) return keptOutput(output);
     throw new RegrowError(
       'image.failed',
       `${ref} ended with ${exitCode} when it was run: ${output.trim().slice(-500)}`,

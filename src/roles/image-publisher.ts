@@ -6,7 +6,7 @@ import type { TargetName } from '../model/target.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { ImageSigner } from '../ports/signer.ts';
 import type { Keyless } from '../ports/sigstore.ts';
-import { attachToImage, checkImage } from '../publish/image/index.ts';
+import { attachToImage, checkImage, keptOutput } from '../publish/image/index.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { readRequest, readResult } from './effects.ts';
 
@@ -67,7 +67,7 @@ export async function publishImage(
     platforms: platforms.map(({ target, manifest, output, packages }) => ({
       target,
       manifest,
-      output,
+      output: keptOutput(output),
       packages: packages.map(({ name, version, origin }) => ({ name, version, origin })),
     })),
     vulnerabilities: request.vulnerabilities,

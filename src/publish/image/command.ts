@@ -19,3 +19,11 @@ export function commandOf(process: OciProcess): ImageCommand | undefined {
   );
   return { argv: [program, ...args], cwd: process.WorkingDir ?? '/', env };
 }
+
+/** Characters: enough to see that a program ran. The list of all images has it, and is read for every layer that is pulled. */
+const keptLength = 16_384;
+
+/** What is kept of what an image printed when it was run. */
+export function keptOutput(output: string): string {
+  return output.length <= keptLength ? output : `${output.slice(0, keptLength)}\n[…]\n`;
+}

@@ -7,7 +7,7 @@ export type { AssembledImage } from './assemble.ts';
 export { assembleImage } from './assemble.ts';
 export { attachToImage, readAttachments } from './attach.ts';
 export { checkImage } from './check.ts';
-export { commandOf } from './command.ts';
+export { commandOf, keptOutput } from './command.ts';
 export { pushImage } from './push.ts';
 
 export interface ImageIndex {

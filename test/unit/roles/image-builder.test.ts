@@ -10,7 +10,7 @@ import { createMemoryObjects } from '../../fakes/memory-objects.ts';
 import { apkFile } from '../../support/apk-file.ts';
 
 /** A request for two architectures, its packages in the store. */
-async function start(exitCode = 0) {
+async function start(exitCode = 0, printed = 'it runs\n') {
   const objects = createMemoryObjects();
   const platforms: ImageRequest['platforms'] = [];
   for (const target of ['x86_64-gnu', 'aarch64-gnu'] as const) {
@@ -48,7 +48,7 @@ async function start(exitCode = 0) {
   const sandbox: Sandbox = {
     async run({ onOutput }) {
       ran.push(unpacked);
-      onOutput?.(Buffer.from('it runs\n'));
+      onOutput?.(Buffer.from(printed));
       return exitCode;
     },
     probe: async () => {},
@@ -75,4 +75,11 @@ test('one index has every architecture; what this machine can run is run, the re
 test('an image whose program fails here is no image', async () => {
   const { build } = await start(3);
   await expect(build()).rejects.toMatchObject({ code: 'image.failed' });
+});
+
+test('of what an image prints not more is kept than one would look at', async () => {
+  const { build } = await start(0, 'all work\n'.repeat(10_000));
+  const [ran] = (await build()).platforms;
+  expect(ran?.output.length).toBeLessThan(17_000);
+  expect(ran?.output).toMatch(/^all work\n[^]*\[…\]\n$/);
 });
