@@ -43,11 +43,13 @@ export type ErrorCode =
   | 'package.signature-invalid'
   | 'package.conflict' // another digest is published under this NAME-VERSION-rN
   | 'package.version-lowered' // main asks for less than is published
+  | 'package.name-taken' // another recipe makes a package of that name
   | 'package.withdrawn' // a version that is not to be published any more
   | 'plan.too-many-followers' // an update whose recipe says `shared: true` would rebuild more than is allowed
   | 'solve.unsatisfiable'
   | 'repository.moved' // the pointer was swapped by someone else
   | 'repository.corrupt'
+  | 'verify.gate-failed' // a build is not what may be published
   | 'verify.inputs-gone' // what a published package was built from is no longer kept
   | 'verify.engine-other' // another version of the engine built it
   | 'image.invalid'

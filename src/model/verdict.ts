@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ErrorCode } from '../errors.ts';
 import { differenceSchema } from './difference.ts';
 
 /** What one gate says of one build. */
@@ -29,6 +30,9 @@ export const verdictSchema = z.strictObject({
   /** There where it was judged beside a second build: what a difference comes to. */
   rebuild: differencePolicySchema.optional(),
 });
+
+/** The code of a build that its gates hold. */
+export const gateFailed = 'verify.gate-failed' satisfies ErrorCode;
 
 export type DifferencePolicy = z.infer<typeof differencePolicySchema>;
 export type GateResult = z.infer<typeof gateResultSchema>;

@@ -6,7 +6,7 @@ import type { Blocker, BlockerKind } from '../model/explanation.ts';
 import type { Problem, Purpose, Wait } from '../model/plan.ts';
 import type { Proposal } from '../model/proposal.ts';
 import type { TargetName } from '../model/target.ts';
-import type { Verdict } from '../model/verdict.ts';
+import { gateFailed, type Verdict } from '../model/verdict.ts';
 import { jobOf, latestBuilds } from './builds.ts';
 import type { PackageFacts, Standing } from './facts.ts';
 
@@ -90,6 +90,7 @@ function findBuildBlocker(facts: PackageFacts, builds: readonly BuildAttempt[], 
     return blocker('gate-failed', `the build of ${ofBuild(refused, facts.package)} did not pass the gates: ${why}`, {
       ...details,
       buildKey: refused.buildKey,
+      code: gateFailed,
       ...(verdict === undefined ? {} : { since: verdict.at }),
     });
   }

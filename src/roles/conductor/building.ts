@@ -14,6 +14,7 @@ import type { ConductorContext } from './context.ts';
 import { loweredProblem } from './lowered.ts';
 import { proposalProblem } from './problems.ts';
 import { type RecipeFile, type RecipeSurroundings, recipeProblem } from './recipes.ts';
+import { takenNames } from './taken.ts';
 import { withdrawnProblem } from './withdrawn.ts';
 import type { World } from './world.ts';
 
@@ -179,7 +180,9 @@ async function mainNeeds(context: ConductorContext, world: World): Promise<reado
       }
     }
   }
-  return needs;
+  const taken = takenNames(world, needs);
+  for (const [name, problem] of taken) world.problems.set(`recipe/${name}`, problem);
+  return needs.filter(({ resolved }) => !taken.has(resolved.name));
 }
 
 /** Throws what is wrong with the recipes as they stand on the branch: what cannot be read is never taken for built. */

@@ -3,7 +3,7 @@ import type { Purpose } from '../../model/plan.ts';
 import type { ResolvedPackage } from '../../model/recipe/resolved.ts';
 import type { VerifyRequest } from '../../model/request.ts';
 import type { VerifiedResult } from '../../model/result.ts';
-import type { Verdict } from '../../model/verdict.ts';
+import { gateFailed, type Verdict } from '../../model/verdict.ts';
 import type { PlannedBuild } from '../../plan/lock-build.ts';
 import { artifactsStamp, findingsStamp, gateSetVersion } from '../../verify/verify.ts';
 import { readResult, requestDigest, storeRequest } from '../effects.ts';
@@ -167,7 +167,7 @@ async function recordVerdict(context: ConductorContext, verdict: Verdict): Promi
     text: passed
       ? `${name} ${version} passed ${gates.length} gates`
       : `${name} ${version} is held by ${failed.map((gate) => `${gate.gate}: ${gate.because}`).join('; ')}`,
-    facts: { version, buildKey },
+    facts: { version, buildKey, ...(passed ? {} : { code: gateFailed }) },
   });
   await context.book.put('verdict', buildKey, verdict, name);
 }
