@@ -39,8 +39,8 @@ export interface DemoOptions {
 
 /** Seconds between two looks at upstreams and feeds: the demo does not wait for a real daemon's half hour. */
 const lookEvery = 1;
-/** Milliseconds. */
-const patience = 120_000;
+/** Milliseconds in which nothing happens at all, and those that one thing may take. */
+const patience = { quiet: 120_000, most: 600_000 };
 const glance = 150;
 
 /** Runs the distribution in a box, and tells its story. Throws when something that should happen does not. */
@@ -160,13 +160,16 @@ async function tell(stage: Stage): Promise<Omit<DemoSummary, 'seconds'>> {
   }
 
   async function settle(what: string, isSettled: (now: Published) => boolean): Promise<void> {
-    const until = Date.now() + patience;
+    const began = Date.now();
+    let last = { heard, at: began };
     for (;;) {
       await listen();
       if (isSettled(await published())) return;
       stage.signal.throwIfAborted();
-      if (Date.now() > until) {
-        throw new RegrowError('internal', `the demo waited ${patience / 1000} s in vain: ${what}`, {
+      const now = Date.now();
+      if (heard !== last.heard) last = { heard, at: now };
+      if (now - last.at > patience.quiet || now - began > patience.most) {
+        throw new RegrowError('internal', `the demo waited ${Math.round((now - began) / 1000)} s in vain: ${what}`, {
           file: paths.ledger,
           remedy: 'look at the lines above, at `regrow status` with its --config, and report it',
         });
