@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { RegrowError } from '../errors.ts';
-import type { GitRef, RecipeRepository } from '../ports/git.ts';
+import type { GitCommit, GitRef, RecipeRepository } from '../ports/git.ts';
 import { parseCommit } from './git.ts';
 import { createGitCommand, type GitOptions, gitText, plainArgument } from './git-command.ts';
 import { parseBatch, parseTree } from './git-objects.ts';
@@ -21,6 +21,9 @@ export function createRecipeRepository(options: RecipeRepositoryOptions): Recipe
   const fetch = ['fetch', '--quiet', '--prune', '--no-tags', '--', plainArgument(repository, 'repository'), branches];
   /** Whether the folder was seen to be a repository; looked at again after a fetch that failed. */
   let isMirror = false;
+  /** Main as it has been since the last fetch; nobody else moves it, and it is asked for in every round. */
+  let head: GitCommit | undefined;
+  let fetches = 0;
   const text = (args: readonly string[]): Promise<string> => gitText(git, repository, args, here);
   const describe = async (revision: string) =>
     parseCommit(await text(['show', '--no-patch', '--format=%H %ct', revision]));
@@ -39,9 +42,14 @@ export function createRecipeRepository(options: RecipeRepositoryOptions): Recipe
       } catch (thrown) {
         isMirror = false;
         throw thrown;
+      } finally {
+        fetches += 1;
+        head = undefined;
       }
     },
     async head() {
+      if (head !== undefined) return head;
+      const before = fetches;
       const ref = `refs/heads/${plainArgument(options.mainBranch, 'branch')}`;
       const found = await git(['show', '--no-patch', '--format=%H %ct', ref], here);
       if (found.exitCode !== 0) {
@@ -50,7 +58,9 @@ export function createRecipeRepository(options: RecipeRepositoryOptions): Recipe
           remedy: 'push the branch, or correct forge.mainBranch in the configuration',
         });
       }
-      return parseCommit(new TextDecoder().decode(found.stdout));
+      const commit = parseCommit(new TextDecoder().decode(found.stdout));
+      if (fetches === before) head = commit;
+      return commit;
     },
     async branches(prefix) {
       const lines = await text(['for-each-ref', '--format=%(refname) %(objectname)', 'refs/heads/']);

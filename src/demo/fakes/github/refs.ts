@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { git, tryGit } from './git.ts';
 
@@ -14,17 +14,41 @@ export async function revision(directory: string, expression: string): Promise<s
   return run.code === 0 ? run.stdout.toString().trim() : undefined;
 }
 
-export async function listRefs(
-  directory: string,
-  prefix: string,
-): Promise<readonly { readonly name: string; readonly sha: string; readonly type: string; readonly commit: string }[]> {
+export interface RepositoryRef {
+  readonly name: string;
+  readonly sha: string;
+  readonly type: string;
+  readonly commit: string;
+}
+
+/** What git said last of each repository, and of which refs: upstreams are asked every second, and seldom have anything new. */
+const listings = new Map<string, { readonly stamp: string; readonly refs: readonly RepositoryRef[] }>();
+
+export async function listRefs(directory: string, prefix: string): Promise<readonly RepositoryRef[]> {
+  const stamp = await stampRefs(directory);
+  const known = listings.get(directory);
+  const refs = known?.stamp === stamp ? known.refs : await askRefs(directory);
+  listings.set(directory, { stamp, refs });
+  return refs.filter(({ name }) => name.startsWith(prefix));
+}
+
+/** Every ref as git stores it, a file each or packed: what a ref is called and leads to is in it. */
+async function stampRefs(directory: string): Promise<string> {
+  const text = (path: string) => readFile(join(directory, path), 'utf8').catch(() => '');
+  const entries = await readdir(join(directory, 'refs'), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const loose = files.toSorted().map(async (file) => `${file} ${await readFile(file, 'utf8').catch(() => '')}`);
+  return [await text('packed-refs'), ...(await Promise.all(loose))].join('\n');
+}
+
+async function askRefs(directory: string): Promise<readonly RepositoryRef[]> {
   const text = await git(directory, [
     'for-each-ref',
     '--format=%(refname)%09%(objectname)%09%(objecttype)%09%(*objectname)',
   ]);
   return text
     .split('\n')
-    .filter((line) => line.startsWith(prefix))
+    .filter((line) => line !== '')
     .map((line) => {
       const [name = '', sha = '', type = '', peeled = ''] = line.split('\t');
       return { name, sha, type, commit: peeled === '' ? sha : peeled };
