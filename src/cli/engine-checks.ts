@@ -13,20 +13,20 @@ export interface EngineCheckOptions {
 
 /** The engines of others that the configuration asks for. Nothing is said of those that it does not. */
 export async function checkEngines(options: EngineCheckOptions): Promise<readonly Check[]> {
-  const { engine } = options.config.images;
-  if (engine === 'regrow') return [];
-  return [
-    await checkEngine('apko', engine === 'apko' ? 'makes every image' : 'makes images that regrow cannot', options),
-  ];
+  const { engine, engines } = options.config.images;
+  const asked = new Set([engine, ...Object.values(engines)]);
+  if (asked.has('apko')) return [await checkApko('makes images', true, options)];
+  return asked.has('auto') ? [await checkApko('makes images that regrow cannot', false, options)] : [];
 }
 
-async function checkEngine(name: 'apko', why: string, options: EngineCheckOptions): Promise<Check> {
+async function checkApko(why: string, isNeeded: boolean, options: EngineCheckOptions): Promise<Check> {
   const { exec, folders = engineFolders() } = options;
+  const name = 'apko';
   const program = await findEngine(name, folders);
   if (program === undefined) {
-    const remedy = `run \`scripts/setup --engines\`, or put ${name} on the PATH of the builders; or change images.engine`;
+    const remedy = 'run `scripts/setup --engines`, or put it on the PATH of the builders; or change images.engine';
     const text = `is not on this machine; it ${why}`;
-    return options.config.images.engine === 'auto' ? warn(name, text, remedy) : fail(name, text, remedy);
+    return isNeeded ? fail(name, text, remedy) : warn(name, text, remedy);
   }
   const { exitCode, stdout, stderr } = await exec.run({ argv: [program, 'version'], timeout: 10_000 });
   const version = /GitVersion:\s*(\S+)/.exec(Buffer.from(stdout).toString('utf8'))?.[1];
@@ -34,6 +34,6 @@ async function checkEngine(name: 'apko', why: string, options: EngineCheckOption
   return fail(
     name,
     `${program} does not run: ${stderr.trim().slice(-200)}`,
-    `install it again: scripts/setup --engines`,
+    'install it again: scripts/setup --engines',
   );
 }

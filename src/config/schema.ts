@@ -105,6 +105,7 @@ const feed = z.strictObject({
 });
 
 const engineChoice = z.enum([...engines, 'auto']);
+const imageEngineChoice = z.enum([...imageEngines, 'auto']);
 
 const melange = z
   .strictObject({
@@ -195,12 +196,15 @@ export const configSchema = z.strictObject({
   images: z
     .strictObject({
       path: path.default('images').describe('Folder of the repository that holds the image definitions'),
-      engine: z
-        .enum([...imageEngines, 'auto'])
+      engine: imageEngineChoice
         .default('regrow')
         .describe(
           'What puts images together: `regrow` itself; `apko`, which has to be on the builders; `auto`, apko for what regrow cannot do (service bundles, certificates)',
         ),
+      engines: z
+        .record(z.string(), imageEngineChoice)
+        .default({})
+        .describe('By image: what puts it together, where that is not `engine`'),
       push: z
         .array(
           z.strictObject({

@@ -80,7 +80,7 @@ export async function createProposingWorld() {
         targets: ['x86_64-gnu'],
         recipesPath: '.',
         imagesPath: 'images',
-        imageEngine: 'regrow',
+        imageEngine: () => 'regrow',
         policy: { ...policySchema.parse({}), ...policy },
         mergeGreen: true,
       },

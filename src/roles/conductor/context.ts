@@ -21,8 +21,8 @@ export interface ConductorSettings {
   readonly recipesPath: string;
   /** Folder of the recipe repository that holds image definitions. */
   readonly imagesPath: string;
-  /** What puts images together. */
-  readonly imageEngine: ImageEngineChoice;
+  /** What puts an image together, by its name. */
+  readonly imageEngine: (name: string) => ImageEngineChoice;
   /** Registries that published images are brought to; `repository` has `{name}` for the image's. */
   readonly push: readonly { readonly registry: string; readonly repository: string }[];
   /** Whether images and packages are signed by an identity too. */

@@ -41,14 +41,14 @@ export async function updateImages(context: ConductorContext, world: World, fact
         .at(-1)
         ?.replace(/\.ya?ml$/, '') ?? path;
     try {
-      const parsed = parseImageDefinition(path, text, context.settings.imageEngine);
+      const parsed = parseImageDefinition(path, text, context.settings.imageEngine(name));
       for (const libc of new Set(context.settings.targets.map((target) => parseTarget(target).libc))) {
         const request = imageRequest(context, world, { name, path, text, parsed, libc, keys });
         if (request !== undefined) await followImage(context, world, request, advisories);
       }
     } catch (thrown) {
       const { code, message, remedy } = reportError(thrown);
-      if (code === 'solve.unsatisfiable' && canStillCome(context, world, { path, text, main })) continue;
+      if (code === 'solve.unsatisfiable' && canStillCome(context, world, { name, path, text, main })) continue;
       const problem: Problem = {
         area: 'image',
         name,
@@ -209,11 +209,11 @@ function vulnerabilitiesOf(world: World, request: ImageRequest, advisories: Advi
 function canStillCome(
   context: ConductorContext,
   world: World,
-  image: { readonly path: string; readonly text: string; readonly main: PurposePlan | undefined },
+  image: Pick<ImageOf, 'name' | 'path' | 'text'> & { readonly main: PurposePlan | undefined },
 ): boolean {
   // Before main is planned nobody knows what comes.
   if (image.main === undefined) return true;
-  const { definition } = parseImageDefinition(image.path, image.text, context.settings.imageEngine);
+  const { definition } = parseImageDefinition(image.path, image.text, context.settings.imageEngine(image.name));
   const pending = pendingPackages(context, world, image.main);
   return context.settings.targets
     .filter((target) => definition.archs.length === 0 || definition.archs.includes(parseTarget(target).arch))

@@ -92,7 +92,7 @@ async function takeTerm(host: RoleHost, ledger: Ledger, lost: AbortSignal): Prom
         recipeAddress: recipeAddress(config),
         recipesPath: config.recipes.path,
         imagesPath: config.images.path,
-        imageEngine: config.images.engine,
+        imageEngine: (name) => config.images.engines[name] ?? config.images.engine,
         push: config.images.push,
         policy: config.policy,
         mergeGreen: config.forge.mergeGreen,

@@ -58,7 +58,7 @@ beforeEach(async () => {
     clock,
     repository,
     builtinPipelines: new Map(),
-    settings: { targets: [target], recipesPath: '.', imagesPath: 'images', imageEngine: 'regrow' },
+    settings: { targets: [target], recipesPath: '.', imagesPath: 'images', imageEngine: () => 'regrow' },
   } as unknown as ConductorContext;
 });
 
