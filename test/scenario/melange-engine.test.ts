@@ -7,7 +7,7 @@ import { engineOrSkip } from '../support/engines.ts';
 import { hasCommands } from '../support/host-commands.ts';
 import { fixtureRecipe, greetingPatch, hostArch } from '../support/host-engine.ts';
 import {
-  bootstrapFiles,
+  bootstrapFilesOf,
   bootstrapRecipe,
   createMelangeFixture,
   type MelangeFixture,
@@ -63,7 +63,7 @@ describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { ti
   };
 
   test('builds and tests a recipe of scripts, and the host engine makes the same of it', async () => {
-    const files = bootstrapFiles('hello/greeting.txt');
+    const files = bootstrapFilesOf('hello');
     const request = fixture.melangeRequest(bootstrapRecipe('hello'), { files });
     const { result, melange, host } = await bothOf(request);
     expect(result.tests).toEqual([
@@ -76,7 +76,7 @@ describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { ti
   });
 
   test('in another folder the bytes are the same', async () => {
-    const request = fixture.melangeRequest(bootstrapRecipe('hello'), { files: bootstrapFiles('hello/greeting.txt') });
+    const request = fixture.melangeRequest(bootstrapRecipe('hello'), { files: bootstrapFilesOf('hello') });
     const first = await fixture.melangeBuild(request);
     const again = await fixture.melangeBuild(request, undefined, 'again');
     expect(again.buildKey).not.toBe(first.buildKey);
@@ -152,7 +152,7 @@ describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { ti
   });
 
   test('a test that fails is said of its package, and nothing is left of the build', async () => {
-    const files = bootstrapFiles('hello/greeting.txt');
+    const files = bootstrapFilesOf('hello');
     const broken = bootstrapRecipe('hello').replace('test -s /usr/share/man/man1/hello.1', 'exit 3');
     const result = await fixture.melangeBuild(fixture.melangeRequest(broken, { files }));
     expect(result.tests).toMatchObject([

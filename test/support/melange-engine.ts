@@ -24,14 +24,30 @@ const folder = new URL('../fixtures/bootstrap/', import.meta.url);
 /** A recipe of the bootstrap distribution. */
 export function bootstrapRecipe(name: string): string {
   if (name !== 'host-libc') return readFileSync(new URL(`${name}.yaml`, folder), 'utf8');
-  // The one that regrow ships, without the link that the base layout has.
+  // The one that regrow ships, but that the base layout has the link, and is there before.
   const shipped = readFileSync(new URL('../../config/recipes/host-libc.yaml', import.meta.url), 'utf8');
-  return shipped.replace(/^ *ln -s usr\/lib .*\n/m, '');
+  return shipped.replace(/^ *ln -s usr\/lib .*\n/m, '').replaceAll('- busybox', '- baselayout');
 }
 
-/** Files beside a recipe of the bootstrap distribution. */
-function beside(...paths: readonly string[]): Record<string, string> {
-  return Object.fromEntries(paths.map((path) => [path, readFileSync(new URL(path, folder)).toString('base64')]));
+/** In the order in which they can be built. */
+const bootstrapNames = ['baselayout', 'host-libc', 'shell', 'busybox', 'build-base'] as const;
+
+/** What the host engine takes from the machine for them. */
+export const bootstrapTools = {
+  'busybox-static': ['busybox'],
+  toolchain: ['cc', 'gcc', 'ld', 'ar', 'make', 'patch', 'git', 'pkg-config', 'tar', 'gzip', 'ldd', 'find'],
+};
+
+/** A file of the bootstrap distribution. */
+export function bootstrapFile(path: string): Buffer {
+  return readFileSync(new URL(path, folder));
+}
+
+/** Files beside a recipe, as a build request has them. */
+export function bootstrapFilesOf(name: string): Record<string, string> {
+  const paths: Readonly<Record<string, string>> = { 'build-base': 'build-base/scanelf', hello: 'hello/greeting.txt' };
+  const path = paths[name];
+  return path === undefined ? {} : { [path]: bootstrapFile(path).toString('base64') };
 }
 
 export interface MelangeFixture extends EngineFixture {
@@ -52,15 +68,12 @@ export async function createMelangeFixture(program: string): Promise<MelangeFixt
   const fixture = await createEngineFixture({ outputLimit: 4_000_000 });
   const { context } = fixture;
   Object.assign(context, {
-    hostTools: createHostTools({
-      'busybox-static': ['busybox'],
-      toolchain: ['cc', 'gcc', 'ld', 'ar', 'make', 'patch', 'git', 'pkg-config', 'tar', 'gzip', 'ldd', 'find'],
-    }),
+    hostTools: createHostTools(bootstrapTools),
   });
   const shippedPipelines = await readPipelineDirectory();
   const pipelines = {
     ...Object.fromEntries(shippedPipelines),
-    'bootstrap/script': readFileSync(new URL('pipelines/bootstrap/script.yaml', folder), 'utf8'),
+    'bootstrap/script': bootstrapFile('pipelines/bootstrap/script.yaml').toString('utf8'),
   };
   let live = '';
   const melange: MelangeEngineContext = {
@@ -88,13 +101,15 @@ export async function createMelangeFixture(program: string): Promise<MelangeFixt
   };
 
   const bootstrap: LockedPackage[] = [];
-  for (const name of ['baselayout', 'host-libc', 'shell', 'busybox', 'build-base']) {
-    const host = ['bash', 'build-base', 'busybox', 'busybox-static', 'toolchain'];
+  for (const name of bootstrapNames) {
+    // The compiler is copied from the machine, with nothing of ours in between.
+    const packages = name === 'build-base' ? [] : [...bootstrap];
+    const environment = { host: ['bash', 'build-base', 'busybox-static', 'coreutils', 'toolchain'], packages };
     const request = fixture.request(bootstrapRecipe(name), bootstrapTarget, {
       pipelines,
-      files: name === 'build-base' ? beside('build-base/scanelf') : {},
-      environment: { host, packages: [] },
-      testEnvironments: { [name]: { host, packages: [] } },
+      files: bootstrapFilesOf(name),
+      environment,
+      testEnvironments: { [name]: environment },
     });
     const result = await fixture.build(request);
     if (result.outcome !== 'passed') throw new Error(`${name} does not build:\n${await fixture.log(result)}`);
@@ -137,5 +152,3 @@ export async function createMelangeFixture(program: string): Promise<MelangeFixt
     },
   };
 }
-
-export { beside as bootstrapFiles };
