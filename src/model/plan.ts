@@ -19,9 +19,12 @@ export const waitSchema = z.strictObject({
   code: z.string().optional(),
 });
 
-/** Something wrong with one package, recipe, source or image that a person can mend. Ledger key: `AREA/NAME`. */
+/**
+ * Something wrong with one package, recipe, source or image that a person can mend; `signing` is of all that is published, not of one.
+ * Ledger key: `AREA/NAME`.
+ */
 export const problemSchema = z.strictObject({
-  area: z.enum(['recipe', 'pipeline', 'source', 'followers', 'image', 'propose', 'publish', 'forge']),
+  area: z.enum(['recipe', 'pipeline', 'source', 'followers', 'image', 'propose', 'publish', 'forge', 'signing']),
   name: z.string(),
   code: z.string(),
   message: z.string(),

@@ -78,6 +78,8 @@ export const statusSchema = z.strictObject({
     })
     .optional(),
   images: z.array(imageRowSchema),
+  /** Why packages that are published have no signature by identity yet, where they should. */
+  unsigned: z.string().optional(),
   /** The last collection of what nothing uses; absent before the first. `missing`: how many objects are used and not there, 20 at most. */
   collection: z
     .strictObject({ at: z.string(), removed: amountSchema, waiting: amountSchema, missing: z.number().int() })

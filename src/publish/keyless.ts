@@ -1,6 +1,7 @@
+import { z } from 'zod';
 import { RegrowError } from '../errors.ts';
 import { openDsse } from '../formats/dsse.ts';
-import { inTotoPayloadType, provenanceSchema } from '../formats/provenance.ts';
+import { inTotoPayloadType } from '../formats/provenance.ts';
 import type { PublicKey } from '../formats/signature-member.ts';
 import { readSigstoreBundle } from '../formats/sigstore-bundle.ts';
 import type { Artifact } from '../model/artifact.ts';
@@ -8,6 +9,8 @@ import type { TargetName } from '../model/target.ts';
 import { blobKey, bundleKey, bundlesPrefix, type Objects } from '../ports/objects.ts';
 import type { Keyless } from '../ports/sigstore.ts';
 import { readCurrent, readPackages } from './manifest.ts';
+
+const statementSchema = z.object({ subject: z.array(z.object({ digest: z.record(z.string(), z.string()) })) });
 
 export interface PackageSigning {
   readonly objects: Objects;
@@ -66,7 +69,7 @@ async function statementOf(
   if (object === undefined) return undefined;
   try {
     const { payload, payloadType } = openDsse(JSON.parse(Buffer.from(object.bytes).toString('utf8')), keys);
-    const { subject } = provenanceSchema.parse(JSON.parse(payload.toString('utf8')));
+    const { subject } = statementSchema.parse(JSON.parse(payload.toString('utf8')));
     const isOwn = payloadType === inTotoPayloadType && subject.some((one) => one.digest['sha256'] === digest);
     return isOwn ? payload : undefined;
   } catch (thrown) {

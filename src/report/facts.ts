@@ -154,9 +154,9 @@ async function readVerdicts(ledger: Ledger, builds: readonly BuildAttempt[]): Pr
   return verdicts;
 }
 
-/** Without those of images: an image often has the name of a package. */
+/** Without those of images, which often have the name of a package, and those that are of no package by itself. */
 function ofPackages(problems: readonly LedgerEntry<'problem'>[]): readonly LedgerEntry<'problem'>[] {
-  return problems.filter(({ value }) => value.area !== 'image');
+  return problems.filter(({ value }) => value.area !== 'image' && value.area !== 'signing');
 }
 
 /** The facts of one package; undefined where nothing knows it. */

@@ -153,6 +153,7 @@ export async function readStatus(
     ]);
   const now = ports.clock.now();
   const lastEvent = events[0]?.at;
+  const unsigned = problems.find(({ value }) => value.area === 'signing');
   return {
     at: now.toISOString(),
     packages: countStates(packages),
@@ -165,6 +166,7 @@ export async function readStatus(
       findings.map((entry) => entry.value),
       problems.filter(({ value }) => value.area === 'image'),
     ),
+    ...(unsigned === undefined ? {} : { unsigned: unsigned.value.message }),
     ...(collection === undefined ? {} : { collection }),
     sources: freshness.sources,
     feeds: freshness.feeds,

@@ -145,6 +145,9 @@ function collectionLine({ collection, at }: Status, style: Style): string {
   );
 }
 
+/** Most sources whose failure is told. */
+const mostFailing = 3;
+
 /** The state of everything on one screen. */
 export function statusText(status: Status, style: Style): string {
   const { packages, generation, sources, quiet } = status;
@@ -172,6 +175,7 @@ export function statusText(status: Status, style: Style): string {
     undefined,
     style,
   );
+  if (status.unsigned !== undefined) text += statusLine('signatures', status.unsigned, 'bad', style);
   text += statusLine(
     'vulnerabilities',
     `${status.vulnerabilities} open`,
@@ -184,6 +188,9 @@ export function statusText(status: Status, style: Style): string {
     sources.failing.length > 0 ? 'bad' : undefined,
     style,
   );
+  for (const { source, since, message } of sources.failing.slice(0, mostFailing)) {
+    text += statusLine('failing', `${source}, since ${agoText(since, status.at)}: ${message}`, 'bad', style);
+  }
   for (const feed of status.feeds) {
     const seen = feed.lastSeen === undefined ? 'not seen yet' : `seen ${agoText(feed.lastSeen, status.at)}`;
     const broken = feed.failingSince === undefined ? '' : `, failing since ${agoText(feed.failingSince, status.at)}`;

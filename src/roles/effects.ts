@@ -72,10 +72,14 @@ export async function readResult<K extends Result['kind']>(
   return result?.kind === kind ? (result as Extract<Result, { kind: K }>) : undefined;
 }
 
-/** Leaves what came of a job, then says so to the conductor. Done twice it is the same. */
-export async function report(objects: Objects, queues: Queues, result: Result): Promise<void> {
+/**
+ * Leaves what came of a job, then says so to the conductor. Done twice it is the same; what another `attempt` at the same effect comes
+ * to is said again.
+ */
+export async function report(objects: Objects, queues: Queues, result: Result, attempt = 1): Promise<void> {
   const key = await storeResult(objects, result);
-  await queues.enqueue('result', { kind: result.kind, key, effect: result.effect });
+  const effect = attempt === 1 ? result.effect : `${result.effect}.${attempt}`;
+  await queues.enqueue('result', { kind: result.kind, key, effect });
 }
 
 /** What is worth a result of its own; an error that time heals is thrown on, so that the job is tried again. */

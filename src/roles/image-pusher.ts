@@ -18,7 +18,7 @@ export interface ImagePusherContext {
 /** Brings published images to registries. A second time it is nothing but questions. */
 export function createImagePusher({ objects, queues, clock, registries }: ImagePusherContext): JobHandlers {
   return {
-    async 'push-image'({ request: key }, { signal, log }) {
+    async 'push-image'({ request: key, attempt }, { signal, log }) {
       const request = await readRequest(objects, key, 'image-push');
       const { ref, registry, repository, digest } = request;
       const common = { kind: 'image-pushed', effect: `push-image-${requestDigest(key)}` } as const;
@@ -31,13 +31,14 @@ export function createImagePusher({ objects, queues, clock, registries }: ImageP
           onRefused: (err) => log.warn({ ...about, err }, 'the registry takes no referrers'),
         });
         log.info(about, 'pushed');
-        await report(objects, queues, { ...common, at: clock.now().toISOString() });
+        await report(objects, queues, { ...common, at: clock.now().toISOString() }, attempt);
       } catch (thrown) {
         // Whatever a registry has against it is shown at once; the next rounds ask for it again.
         const error = toRegrowError(thrown);
         if (error.code === 'aborted' || error.code.startsWith('storage.')) throw error;
         log.warn({ ...about, err: error }, 'the image was not pushed');
-        await report(objects, queues, { ...common, at: clock.now().toISOString(), failure: failureReport(error) });
+        const failure = failureReport(error);
+        await report(objects, queues, { ...common, at: clock.now().toISOString(), failure }, attempt);
       }
     },
   };

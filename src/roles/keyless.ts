@@ -44,7 +44,7 @@ export function createKeylessHandlers(context: KeylessContext): JobHandlers {
   const { objects, queues, clock, keys } = context;
   const now = () => clock.now().toISOString();
 
-  async function settle(effect: string, work: (keyless: Keyless) => Promise<unknown>): Promise<void> {
+  async function settle(effect: string, attempt: number, work: (keyless: Keyless) => Promise<unknown>): Promise<void> {
     const common = { kind: 'signed', effect } as const;
     try {
       const { keyless } = context;
@@ -53,18 +53,18 @@ export function createKeylessHandlers(context: KeylessContext): JobHandlers {
         throw new RegrowError('config.invalid', 'this publisher has no publish.sigstore', { remedy });
       }
       await work(keyless);
-      await report(objects, queues, { ...common, at: now() });
+      await report(objects, queues, { ...common, at: now() }, attempt);
     } catch (thrown) {
       const error = toRegrowError(thrown);
       if (/^(?:aborted$|storage\.|repository\.)/.test(error.code)) throw error;
-      await report(objects, queues, { ...common, at: now(), failure: failureReport(error) });
+      await report(objects, queues, { ...common, at: now(), failure: failureReport(error) }, attempt);
     }
   }
 
   return {
-    async 'sign-image'({ request: key }, { signal, log }) {
+    async 'sign-image'({ request: key, attempt }, { signal, log }) {
       const request = await readRequest(objects, key, 'image-sign');
-      await settle(`sign-image-${requestDigest(key)}`, async (keyless) => {
+      await settle(`sign-image-${requestDigest(key)}`, attempt, async (keyless) => {
         const { image } = await signImage({ objects, signer: context.imageSigner }, request, {
           at: now(),
           keyless,
@@ -74,8 +74,8 @@ export function createKeylessHandlers(context: KeylessContext): JobHandlers {
       });
     },
 
-    async 'sign-packages'({ generation }, { signal, log }) {
-      await settle(`sign-packages-${generation}`, async (keyless) => {
+    async 'sign-packages'({ generation, attempt }, { signal, log }) {
+      await settle(`sign-packages-${generation}`, attempt, async (keyless) => {
         const trusted = keys.trusted.map(({ keyName: name, publicKey }) => ({ name, publicKey }));
         const { signed, skipped } = await signPackages({ objects, keyless, keys: trusted }, signal);
         if (signed > 0) log.info({ signed }, 'packages signed by identity');

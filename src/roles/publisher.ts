@@ -207,15 +207,15 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
       );
     },
 
-    async 'publish-image'({ request: key }) {
+    async 'publish-image'({ request: key, attempt }) {
       const request = await readRequest(objects, key, 'image-publish');
       const common = { kind: 'image-published', effect: `publish-image-${requestDigest(key)}`, at: now() } as const;
       try {
         const images = { objects: own, signer: context.imageSigner };
         const publication = await alone(() => publishImage(images, request, now()));
-        await report(objects, queues, { ...common, publication });
+        await report(objects, queues, { ...common, publication }, attempt);
       } catch (thrown) {
-        await report(objects, queues, { ...common, failure: lastWord(thrown) });
+        await report(objects, queues, { ...common, failure: lastWord(thrown) }, attempt);
       }
     },
 

@@ -184,7 +184,7 @@ export function createConductor(context: ConductorContext, options: ConductorOpt
         id: `problem/${key}/${problem.code}/${problem.message}`,
         kind: eventKind(problem),
         // An image often has the name of a package, and is none.
-        ...(problem.area === 'image' ? {} : { package: problem.name }),
+        ...(problem.area === 'image' || problem.area === 'signing' ? {} : { package: problem.name }),
         text: `${problem.area === 'image' ? 'image ' : ''}${problem.name}: ${problem.message}`,
         facts: {
           code: problem.code,

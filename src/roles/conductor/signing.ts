@@ -27,8 +27,8 @@ export async function readImageSigners(objects: ObjectReader): Promise<ImageSign
 export async function followPackageSigning(context: ConductorContext, world: World): Promise<void> {
   if (!context.settings.keyless || world.generation === undefined) return;
   const { generation } = world.generation;
-  const about = { area: 'publish', name: 'sigstore' } as const;
-  await follow(context, world, `sign-packages-${generation}`, about, 'packages have no signature by identity yet', () =>
+  const about = { area: 'signing', name: 'packages' } as const;
+  await follow(context, world, `sign-packages-${generation}`, about, 'some have no signature by identity yet', () =>
     ensureJob(context, 'sign-packages', `sign-packages-${generation}`, (attempt) => ({ generation, attempt }), 'low'),
   );
 }
@@ -59,7 +59,11 @@ async function follow(
   const done = await readResult(objects, effect, 'signed');
   if (done?.failure !== undefined) {
     const { code, message } = done.failure;
-    world.problems.set(`sigstore/${about.name}`, { ...about, code, message: `${what}: ${message}` });
+    world.problems.set(`${about.area}/${about.name}${about.area === 'image' ? ' identity' : ''}`, {
+      ...about,
+      code,
+      message: `${what}: ${message}`,
+    });
     if (clock.now().getTime() - Date.parse(done.at) < restAfterFailure) return;
     await objects.remove(resultKey(effect));
   } else if (done !== undefined) {

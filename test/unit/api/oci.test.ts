@@ -81,10 +81,22 @@ let api: TestApi;
 let world: World;
 let image: Image;
 let notApk: string;
+const referrers = ['application/vnd.dev.cosign.artifact.sig.v1+json', 'application/spdx+json'].map(
+  (artifactType, i) => ({
+    mediaType: manifestType,
+    digest: `sha256:${String(i).repeat(64)}`,
+    size: 7,
+    artifactType,
+    annotations: {},
+  }),
+);
 
 beforeAll(async () => {
   world = createWorld();
   image = await publishImage(world);
+  const attachments = { schema: 2, signed: [], sig: image.index, att: image.index, referrers };
+  await world.objects.put(`images/attached/${image.index}.json`, json(attachments));
+  await world.objects.put('images/keys/cosign-2.pub', Buffer.from('the second key'));
   notApk = await putBlob(world, Buffer.from('not JSON'));
   api = await startTestApi(world);
 });
@@ -159,6 +171,48 @@ describe('what is not there', () => {
     expect(answer.status).toBe(405);
     expect(await answer.json()).toMatchObject({ errors: [{ code: 'UNSUPPORTED' }] });
   });
+});
+
+describe('what refers to a manifest', () => {
+  const list = async (digest: string, query = '') => {
+    const answer = await fetch(`${api.base}/v2/tools/hello/referrers/${digest}${query}`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toBe(indexType);
+    return {
+      filters: answer.headers.get('oci-filters-applied'),
+      body: (await answer.json()) as { manifests: object[] },
+    };
+  };
+
+  test('is a list of descriptors, by type where that is asked for', async () => {
+    const all = await list(`sha256:${image.index}`);
+    expect(all.filters).toBeNull();
+    expect(all.body).toEqual({ schemaVersion: 2, mediaType: indexType, manifests: referrers });
+    const some = await list(`sha256:${image.index}`, `?artifactType=${encodeURIComponent('application/spdx+json')}`);
+    expect(some.filters).toBe('artifactType');
+    expect(some.body.manifests).toEqual([referrers[1]]);
+    expect((await list(`sha256:${image.index}`, '?artifactType=other')).body.manifests).toEqual([]);
+  });
+
+  test('is an empty list for what nothing refers to, in any algorithm, and never 404', async () => {
+    for (const digest of [`sha256:${image.manifest}`, `sha256:${'0'.repeat(64)}`, `sha512:${'0'.repeat(128)}`])
+      expect((await list(digest)).body.manifests).toEqual([]);
+  });
+
+  test.each([
+    ['/v2/tools/hello/referrers/latest', 400, 'DIGEST_INVALID'],
+    [`/v2/other/referrers/sha256:${'0'.repeat(64)}`, 404, 'NAME_'],
+  ])('%s is %i %s', async (path, status, code) => {
+    const answer = await fetch(api.base + path);
+    expect(answer.status).toBe(status);
+    expect(await answer.text()).toContain(code);
+  });
+});
+
+test('every trusted key of images is served, and nothing else from there', async () => {
+  expect(await (await fetch(`${api.base}/images/keys/cosign-2.pub`)).text()).toBe('the second key');
+  for (const file of ['cosign-3.pub', 'cosign.key', '..%2Fcurrent', '%2e%2e%2fcosign.pub'])
+    expect((await fetch(`${api.base}/images/keys/${file}`)).status).toBe(404);
 });
 
 test('skopeo reads the image', async ({ skip }) => {
