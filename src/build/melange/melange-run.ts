@@ -64,6 +64,8 @@ export async function runMelange(
       argv: [await context.program(), ...args],
       cwd: workspace.path(directories.recipe),
       env: melangeEnvironment(place, request.recorded.sourceDateEpoch, context.environment),
+      // Its steps have that of the daemon, and what they make gets into packages.
+      umask: 0o022,
       timeout: timeout + slack,
       limit: 0,
       signal: AbortSignal.any([signal, tooMuch.signal]),

@@ -59,6 +59,7 @@ async function bring(
   const known = folders.get(repository);
   const folder = known ?? `git/${folders.size}`;
   const path = `${directories.cache}/${folder}`;
+  await workspace.makeDirectory(path);
   const head = await checkOutPinned(inputs, workspace.path(path), { git: context.git, package: name, signal });
   say(`${name}: checked out ${repository} at ${head.commit}`);
   if (branch !== '') await workspace.write(`${path}/.git/refs/heads/${branch}`, `${head.commit}\n`);

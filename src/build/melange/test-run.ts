@@ -2,6 +2,7 @@ import { toRegrowError } from '../../errors.ts';
 import type { Apk } from '../../formats/apk.ts';
 import type { TestResult } from '../../model/build.ts';
 import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
+import { parseTarget } from '../../model/target.ts';
 import type { Signer } from '../../ports/signer.ts';
 import { buildFailure, isPassing } from '../host/failure.ts';
 import { readLocked } from '../host/root.ts';
@@ -36,6 +37,9 @@ export async function runTests(run: MelangeRun, tests: TestsFacts): Promise<read
   const packages = [...built, ...others.filter(({ info }) => !own.has(info.name))];
   await writeRepository(workspace, directories.testRepository, { packages, request, key });
   log.say(`test of ${tested.map(({ name }) => name).join(', ')}`);
+  if (parseTarget(request.target).libc === 'musl') {
+    log.say('in tests of melange host.triplet.* is that of glibc, whatever the target');
+  }
   const position: MelangePosition = { step: undefined, tested: undefined };
   try {
     await runMelange(run, testArguments(tests.facts, run.place), tests.timeout, position);

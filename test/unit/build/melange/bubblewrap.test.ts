@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { type BubblewrapFacts, bubblewrapScript } from '../../../../src/build/melange/bubblewrap.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'regrow-bwrap-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+/** Prints its arguments, one a line. */
+const program = join(folder, 'real bwrap');
+writeFileSync(program, '#!/bin/sh\nfor one do printf "%s\\n" "$one"; done\n', { mode: 0o755 });
+
+function run(facts: Partial<BubblewrapFacts>, ...args: readonly string[]): string[] {
+  const script = join(folder, 'bwrap');
+  writeFileSync(script, bubblewrapScript({ program, network: false, isRoot: false, repositories: [], ...facts }), {
+    mode: 0o755,
+  });
+  return execFileSync(script, args, { encoding: 'utf8' }).trimEnd().split('\n');
+}
+
+const given = ['--bind', '/guest', '/', '--clearenv', '--setenv', 'A', 'b c', '/bin/sh', '-c', 'echo "$X"; exit 0'];
+
+describe('the bwrap that melange finds', () => {
+  test('hands on what melange asks for, without network', () => {
+    expect(run({}, ...given)).toEqual(['--unshare-net', ...given]);
+    expect(run({ network: true }, ...given)).toEqual(given);
+  });
+
+  test('is nobody’s root', () => {
+    const own = ['--unshare-user', '--uid', '1000', '--gid', '1000'];
+    expect(run({ network: true, isRoot: true }, ...given)).toEqual([...own, ...given]);
+  });
+
+  test('tells git where repositories are, after melange has cleared the environment', () => {
+    const repository = "https://example.org/it's $(id) 'x'";
+    const args = run(
+      {
+        repositories: [
+          { repository, folder: 'git/0' },
+          { repository: 'b', folder: 'git/1' },
+        ],
+      },
+      ...given,
+    );
+    const at = args.indexOf('--clearenv');
+    expect(args.slice(0, at + 1)).toEqual(['--unshare-net', ...given.slice(0, 4)]);
+    expect(args.slice(at + 1, at + 16)).toEqual([
+      ...['--setenv', 'GIT_CONFIG_COUNT', '2'],
+      ...['--setenv', 'GIT_CONFIG_KEY_0', 'url.file:///var/cache/melange/git/0.insteadOf'],
+      ...['--setenv', 'GIT_CONFIG_VALUE_0', repository],
+      ...['--setenv', 'GIT_CONFIG_KEY_1', 'url.file:///var/cache/melange/git/1.insteadOf'],
+      ...['--setenv', 'GIT_CONFIG_VALUE_1', 'b'],
+    ]);
+    expect(args.slice(at + 16)).toEqual(given.slice(4));
+  });
+});
