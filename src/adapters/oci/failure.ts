@@ -1,9 +1,9 @@
 import { RegrowError } from '../../errors.ts';
-import { type RegistryAnswer, reasonOf } from './transport.ts';
+import { type RegistryAnswer, reasonOf, shownUrl } from './transport.ts';
 
 /** An answer that means no. */
 export function refused(answer: RegistryAnswer, what: string): RegrowError {
-  return new RegrowError('registry.refused', `${answer.url} ${what}${reasonOf(answer)}`, {
+  return new RegrowError('registry.refused', `${shownUrl(answer.url)} ${what}${reasonOf(answer)}`, {
     retry: 'later',
     remedy:
       'look at what the registry says, and at the name of the repository in images.push; it is tried again by itself',

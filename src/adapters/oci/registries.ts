@@ -10,7 +10,13 @@ import { createDispatcher } from '../network/dispatcher.ts';
 import { createNetworkGuard, hostsOf } from '../network/guard.ts';
 import type { RegistryCredentials } from './credentials.ts';
 import { mismatch, refused, unexpected } from './failure.ts';
-import { createTransport, type RegistryQuestion, type Transport, type TransportOptions } from './transport.ts';
+import {
+  createTransport,
+  type RegistryQuestion,
+  shownUrl,
+  type Transport,
+  type TransportOptions,
+} from './transport.ts';
 import { sendBlob } from './upload.ts';
 
 const defaultChunkSize = 16 * 1024 * 1024;
@@ -81,7 +87,7 @@ function createRepository(
     checkDigest(answer.url, answer.headers, digest);
     const length = answer.headers['content-length'];
     if (length !== undefined && Number(length) !== size)
-      throw mismatch(`${answer.url} has ${length} bytes; ${digest} has ${size}`);
+      throw mismatch(`${shownUrl(answer.url)} has ${length} bytes; ${digest} has ${size}`);
     blobs.set(digest, name);
     return true;
   }
@@ -128,7 +134,7 @@ function createRepository(
       if (answer.status !== 200) throw unexpected(answer, 'what a manifest says');
       const digest = `sha256:${sha256(answer.body)}`;
       if (reference.startsWith('sha256:') && reference !== digest)
-        throw mismatch(`${answer.url} answers with ${digest}`);
+        throw mismatch(`${shownUrl(answer.url)} answers with ${digest}`);
       checkDigest(answer.url, answer.headers, digest);
       return { mediaType: (answer.headers['content-type'] ?? '').split(';', 1)[0] ?? '', bytes: answer.body };
     },
@@ -171,5 +177,5 @@ const nothing = { headers: { 'content-length': '0' } };
 
 function checkDigest(url: string, headers: Readonly<Record<string, string>>, digest: string): void {
   const said = headers['docker-content-digest'];
-  if (said !== undefined && said !== digest) throw mismatch(`${url} calls ${digest} ${said}`);
+  if (said !== undefined && said !== digest) throw mismatch(`${shownUrl(url)} calls ${digest} ${said}`);
 }

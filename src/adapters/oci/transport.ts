@@ -178,6 +178,12 @@ const errorsSchema = z.object({
   errors: z.array(z.object({ code: z.string(), message: z.string().optional() })).min(1),
 });
 
+/** An address for messages, which anybody may read: whoever has what is behind the `?` of an upload, or before the `@`, may write there. */
+export function shownUrl(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
+}
+
 /** What a registry says of why not: `: DENIED access forbidden`. */
 export function reasonOf(answer: Pick<RegistryAnswer, 'body'>): string {
   const first = errorsSchema.safeParse(jsonOf(answer)).data?.errors[0];
@@ -193,15 +199,19 @@ function jsonOf({ body }: Pick<RegistryAnswer, 'body'>): unknown {
 }
 
 function unauthorized(url: string, what: string, answer?: RegistryAnswer): RegrowError {
-  return new RegrowError('registry.unauthorized', `${url} ${what}${answer === undefined ? '' : reasonOf(answer)}`, {
-    retry: 'later',
-    remedy: 'put a login that may push into images.authFile, or REGROW_REGISTRY_AUTH, of the publisher',
-  });
+  return new RegrowError(
+    'registry.unauthorized',
+    `${shownUrl(url)} ${what}${answer === undefined ? '' : reasonOf(answer)}`,
+    {
+      retry: 'later',
+      remedy: 'put a login that may push into images.authFile, or REGROW_REGISTRY_AUTH, of the publisher',
+    },
+  );
 }
 
 function inTrouble(answer: RegistryAnswer): RegrowError {
   const seconds = Number(answer.headers['retry-after'] ?? Number.NaN);
-  const what = `${answer.url} answers ${answer.status}${reasonOf(answer)}`;
+  const what = `${shownUrl(answer.url)} answers ${answer.status}${reasonOf(answer)}`;
   return unreachable(what, Number.isFinite(seconds) ? { retryAfter: seconds } : {});
 }
 
@@ -218,9 +228,9 @@ function unreachable(
 
 function failureOf({ url, method, signal }: RegistryQuestion, thrown: unknown): RegrowError {
   if (signal?.aborted === true) {
-    return new RegrowError('aborted', `stopped pushing to ${url}`, { retry: 'now', cause: thrown });
+    return new RegrowError('aborted', `stopped pushing to ${shownUrl(url)}`, { retry: 'now', cause: thrown });
   }
   if (thrown instanceof RegrowError && !/^upstream\.(unreachable|answer-invalid)$/.test(thrown.code)) return thrown;
   const why = thrown instanceof Error ? thrown.message : String(thrown);
-  return unreachable(`${method} ${url} got no answer: ${why}`, { cause: thrown });
+  return unreachable(`${method} ${shownUrl(url)} got no answer: ${why}`, { cause: thrown });
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { RegrowError, toRegrowError } from '../../errors.ts';
 import type { PushOptions, RegistryBlob } from '../../ports/registry.ts';
 import { mismatch, refused, unexpected } from './failure.ts';
-import type { RegistryAnswer, RegistryQuestion, Transport } from './transport.ts';
+import { type RegistryAnswer, type RegistryQuestion, shownUrl, type Transport } from './transport.ts';
 
 /** How often one upload goes on after a failure without getting any further. */
 const mostTries = 5;
@@ -84,7 +84,8 @@ async function sendChunk(
       });
       if (answer.status === 202 || answer.status === 201 || answer.status === 204) {
         const offset = offsetOf(answer) ?? end;
-        if (offset > end) throw mismatch(`${answer.url} says that it has ${offset} bytes of ${end} that were sent`);
+        if (offset > end)
+          throw mismatch(`${shownUrl(answer.url)} says that it has ${offset} bytes of ${end} that were sent`);
         if (offset < start) throw new UploadLost();
         tries = offset > session.offset ? 0 : tries + 1;
         session = { location: locationOf(answer, session.location), offset };
@@ -141,7 +142,8 @@ async function finish(
   if (answer.status === 404 || answer.status === 416) throw new UploadLost();
   if (answer.status !== 201 && answer.status !== 204) throw unexpected(answer, `the end of ${blob.digest}`);
   const said = answer.headers['docker-content-digest'];
-  if (said !== undefined && said !== blob.digest) throw mismatch(`${answer.url} calls ${blob.digest} ${said}`);
+  if (said !== undefined && said !== blob.digest)
+    throw mismatch(`${shownUrl(answer.url)} calls ${blob.digest} ${said}`);
 }
 
 function ask(
@@ -161,7 +163,7 @@ function locationOf(answer: RegistryAnswer, otherwise?: string): string {
   if (new URL(answer.url).protocol === 'https:' && next.protocol !== 'https:') {
     throw new RegrowError(
       'upstream.redirect-refused',
-      `${answer.url} takes uploads at ${next.href}, from https to http`,
+      `${shownUrl(answer.url)} takes uploads at ${shownUrl(next.href)}, from https to http`,
       {
         remedy: 'have the registry say https addresses; behind a proxy it has to be told its own',
       },

@@ -235,6 +235,25 @@ describe('logging in', () => {
     expect(other.asked.map(({ method, authorization }) => [method, authorization])).toEqual([['HEAD', undefined]]);
   });
 
+  test('what lets one write to an upload is in no message, since anybody may read those', async () => {
+    const fake = await start();
+    let status = 403;
+    fake.faults.push(({ method, path }, response) => {
+      if (method === 'POST') response.writeHead(202, { location: `${path}1?signature=secret` }).end();
+      else if (method === 'PUT' && status === 0) response.destroy();
+      else if (method === 'PUT') response.writeHead(status).end();
+      return method === 'POST' || method === 'PUT';
+    });
+    for (status of [403, 500, 418, 0]) {
+      const thrown: unknown = await open(fake)
+        .repository(fake.address, 'x')
+        .pushBlob(blob('a'))
+        .catch((error: unknown) => error);
+      expect(thrown).toMatchObject({ message: expect.stringContaining('/v2/x/blobs/uploads/') });
+      expect(String(thrown)).not.toContain('secret');
+    }
+  });
+
   test('what a registry leads to in a private network is refused', async () => {
     const fake = await start();
     fake.uploadsAt = 'http://127.0.0.2:9';
