@@ -182,7 +182,7 @@ async function runApko(ref: string, args: readonly string[], run: ApkoRun): Prom
   const { sandbox, workspace, program, limits, signal, sourceDateEpoch } = run;
   const chunks: Uint8Array[] = [];
   await workspace.makeDirectory('work/tmp');
-  const exitCode = await sandbox.run({
+  const running = sandbox.run({
     root: workspace.path('root'),
     host: true,
     binds: [
@@ -197,8 +197,14 @@ async function runApko(ref: string, args: readonly string[], run: ApkoRun): Prom
     onOutput: (chunk) => chunks.push(chunk),
     signal,
   });
+  const output = () => Buffer.concat(chunks).toString('utf8');
+  const exitCode = await running.catch((thrown: unknown) => {
+    // The sandbox is there, apko is not: it lies where only its owner comes, or is made for another machine.
+    const unstarted = /^bwrap: execvp .*$/m.exec(output());
+    throw unstarted === null ? thrown : apkoMissing(ref, `${program} cannot be started: ${unstarted[0]}`);
+  });
   if (exitCode === 0) return;
-  const said = lastWords(Buffer.concat(chunks).toString('utf8'));
+  const said = lastWords(output());
   throw imageInvalid(
     `apko ${args[0] ?? ''} of ${ref} ended with ${exitCode}: ${said}`,
     'correct the definition or the packages as apko says; the published image stays as it is',
@@ -217,13 +223,10 @@ function lastWords(output: string): string {
   return words.length === 0 ? 'it said nothing' : words.join(' ').slice(0, 800);
 }
 
-function apkoMissing(ref: string): RegrowError {
-  return new RegrowError(
-    'tool.missing',
-    `${ref} is to be built with apko, which is not on this builder (scripts/setup --engines)`,
-    {
-      remedy:
-        'install apko: scripts/setup --engines builds it, and it is found on the PATH or in $REGROW_ENGINES; or set images.engine to regrow',
-    },
-  );
+function apkoMissing(ref: string, why = 'it is not on this builder'): RegrowError {
+  return new RegrowError('tool.missing', `${ref} is for apko, and ${why} (scripts/setup --engines builds it)`, {
+    remedy:
+      'install apko: scripts/setup --engines builds it, and it is found on the PATH or in $REGROW_ENGINES, where everyone has to ' +
+      'be able to read and run it; or set images.engine to regrow',
+  });
 }

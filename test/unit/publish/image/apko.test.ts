@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { RegrowError } from '../../../../src/errors.ts';
 import { readApk } from '../../../../src/formats/apk.ts';
 import { gzipMember } from '../../../../src/formats/gzip.ts';
 import { digestHex, ociBlob, ociConfig, ociIndex, ociManifest, ociMediaTypes } from '../../../../src/formats/oci.ts';
@@ -150,7 +151,12 @@ describe('what apko built', () => {
 
 /** A build on a sandbox that does as apko would: it leaves a lock file, then a layout. */
 async function start(
-  options: { readonly exit?: number; readonly says?: string; readonly program?: string | undefined } = {},
+  options: {
+    readonly exit?: number;
+    readonly fails?: Error;
+    readonly says?: string;
+    readonly program?: string | undefined;
+  } = {},
 ) {
   const bytes = await apkFile('a-1-r0', { 'usr/hello': 'usr' });
   const { info, checksum } = readApk(bytes);
@@ -174,6 +180,7 @@ async function start(
     async run(run: SandboxRun) {
       runs.push(run);
       run.onOutput?.(Buffer.from(options.says ?? ''));
+      if (options.fails !== undefined) throw options.fails;
       const lock = { contents: { packages: [{ name: info.name, version: info.version, checksum }] } };
       if (run.argv[1] === 'lock') written.set('work/lock.json', Buffer.from(JSON.stringify(lock)));
       else for (const [path, content] of layoutFiles().files) written.set(`work/layout/${path}`, content);
@@ -247,5 +254,13 @@ describe('a build with apko', () => {
       remedy: expect.stringContaining('scripts/setup --engines'),
     });
     expect(runs).toEqual([]);
+    const says = 'bwrap: execvp /engine/apko-1.2: Permission denied\n';
+    const unavailable = new RegrowError('sandbox.unavailable', 'no sandbox can be made here', { retry: 'later' });
+    await expect((await start({ fails: unavailable, says })).build()).rejects.toMatchObject({
+      code: 'tool.missing',
+      message: expect.stringContaining('Permission denied'),
+      remedy: expect.stringContaining('everyone has to be able to read and run it'),
+    });
+    await expect((await start({ fails: unavailable })).build()).rejects.toBe(unavailable);
   });
 });
