@@ -31,7 +31,7 @@ function checkCommand({ output }: Pick<CliContext, 'output'>): Command {
       await runCommand(output, json, async () => {
         if (recipes !== undefined) return checkRecipes(recipes, json, output);
         const { file, config: read } = loadConfig({ file: config });
-        const warnings = checkTargets(read.targets).map(({ text, remedy }) => ({ message: text, remedy }));
+        const warnings = checkTargets(read).map(({ text, remedy }) => ({ message: text, remedy }));
         if (json) output.json({ valid: true, ...(file === undefined ? {} : { file }), warnings });
         else output.write(`${file ?? 'the defaults'}: valid\n`);
         if (!json) for (const { message, remedy } of warnings) output.note(`warning: ${message}; ${remedy}`);

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { systemClock } from '../adapters/clock.ts';
 import { createExec } from '../adapters/exec.ts';
 import { type LoadedConfig, loadConfig, secretValues } from '../config/load.ts';
 import { RegrowError, reportError } from '../errors.ts';
@@ -7,6 +8,7 @@ import { type Mood, paint, printable, type Style } from '../report/table.ts';
 import type { CliContext } from './context.ts';
 import { type Check, fail, ok } from './doctor-check.ts';
 import { checkEngines } from './engine-checks.ts';
+import { checkIdentity } from './identity-check.ts';
 import { checkKeys } from './key-check.ts';
 import { checkMachine, checkState, checkTargets, programPath } from './machine-checks.ts';
 import { runCommand } from './output.ts';
@@ -45,13 +47,15 @@ async function examine(file: string | undefined, path: string): Promise<readonly
   if ('state' in read) return [read, ...(await checkMachine({ exec, path, musl: false }))];
   const { config, secrets } = read;
   const log = createLogger({ level: 'silent', secrets: secretValues(secrets) });
+  const identity = await checkIdentity(config, secrets, systemClock);
   return [
     ok('configuration', read.file ?? 'the defaults'),
     ...(await checkMachine({ exec, path, musl: config.targets.some((target) => target.endsWith('-musl')) })),
-    ...checkTargets(config.targets),
+    ...checkTargets(config),
     ...(await checkEngines({ config, exec })),
     ...(await checkState(config.stateDirectory)),
     await checkKeys(config, secrets),
+    ...(identity === undefined ? [] : [identity]),
     ...(await checkServices({ config, secrets, exec, log, path })),
   ];
 }

@@ -2,10 +2,12 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createSandbox } from '../adapters/sandbox.ts';
+import type { Config } from '../config/schema.ts';
 import { reportError } from '../errors.ts';
-import { parseTarget, type TargetName } from '../model/target.ts';
+import { parseTarget } from '../model/target.ts';
 import type { Exec } from '../ports/exec.ts';
 import { hostArch } from '../roles/host-engine.ts';
+import { buildableArches } from '../roles/melange-engine.ts';
 import { type Check, fail, ok, warn } from './doctor-check.ts';
 
 /** Where the daemon looks for programs. */
@@ -79,19 +81,16 @@ async function checkSandbox(exec: Exec, path: string): Promise<Check> {
 }
 
 /** A target of another architecture waits for a builder that may not be there. */
-export function checkTargets(targets: readonly TargetName[]): readonly Check[] {
-  return foreignTargets(targets).map((target) =>
+export function checkTargets(config: Pick<Config, 'build' | 'targets'>): readonly Check[] {
+  const arches = buildableArches(config);
+  const foreign = config.targets.filter((target) => !arches.includes(parseTarget(target).arch));
+  return foreign.map((target) =>
     warn(
       'targets',
       `this machine (${hostArch()}) does not build for ${target}`,
       `run a builder on a machine that does (\`regrow run --role builder\`), or take ${target} out of targets`,
     ),
   );
-}
-
-/** Those that are not of this machine's architecture. */
-function foreignTargets(targets: readonly TargetName[]): readonly TargetName[] {
-  return targets.filter((target) => parseTarget(target).arch !== hostArch());
 }
 
 /** Whether the state directory can be written in, or made; nothing is made. And how much space is left where it is. */

@@ -15,12 +15,11 @@ import type { Clock } from '../ports/clock.ts';
 import { readBuildRequest } from './build-request.ts';
 import { buildEffect, finalFailure, readRequest, report, requestDigest } from './effects.ts';
 import { runWithEngine } from './engine-runner.ts';
-import { usesMelange } from './engine-settings.ts';
 import type { RoleHost } from './host.ts';
 import { hostEngineOf } from './host-engine.ts';
 import { buildImage, type ImageBuilderPorts, type ImageRunLimits } from './image-builder.ts';
 import { createLiveLog } from './live-log.ts';
-import { melangeEngineOf } from './melange-engine.ts';
+import { buildableArches, melangeEngineOf } from './melange-engine.ts';
 
 /** Seconds that the steps of a second build are ahead: another day, month and year, and another time of the day. */
 const secondsAhead = 400 * 86_400 + 5 * 3600 + 17 * 60 + 23;
@@ -61,7 +60,7 @@ export async function startBuilder(host: RoleHost): Promise<void> {
     limits: { arch, timeout: limits.stepTimeout, outputLimit: limits.outputLimit, processLimit: limits.processLimit },
     run: runWithEngine(engine, melange),
   });
-  const arches = usesMelange(config) ? melange.arches : [arch];
+  const arches = buildableArches(config);
   for (const target of config.targets) {
     if (arches.includes(parseTarget(target).arch)) host.work(buildQueue(target), concurrency, handlers, engine.builder);
     else log.info({ target }, 'this machine does not build for it; start a builder on one that does');

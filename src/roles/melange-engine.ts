@@ -1,7 +1,10 @@
 import { findEngine } from '../adapters/engine-program.ts';
 import type { MelangeEngineContext } from '../build/melange/context.ts';
 import { engineFolders } from '../config/engine-folders.ts';
+import type { Config } from '../config/schema.ts';
 import { RegrowError } from '../errors.ts';
+import type { Arch } from '../model/target.ts';
+import { usesMelange } from './engine-settings.ts';
 import { hostArch } from './host-engine.ts';
 import type { SharedParts } from './parts.ts';
 
@@ -19,7 +22,7 @@ export function melangeEngineOf(
     sources,
     git,
     clock,
-    arches: [...new Set([hostArch(), ...melange.arches])],
+    arches: runnableArches(config),
     program: () => engine('melange', 'run `scripts/setup --engines`, or put melange on the PATH of the builders'),
     bubblewrap: () => engine('bwrap', 'install bubblewrap (Debian: apt-get install bubblewrap)'),
     isRoot: process.getuid?.() === 0,
@@ -29,6 +32,15 @@ export function melangeEngineOf(
     namespace: config.publish.keyName,
     builder,
   };
+}
+
+/** Architectures that this machine builds for: its own, and with melange those that it emulates. */
+export function buildableArches(config: Pick<Config, 'build'>): readonly Arch[] {
+  return usesMelange(config) ? runnableArches(config) : [hostArch()];
+}
+
+function runnableArches({ build }: Pick<Config, 'build'>): readonly Arch[] {
+  return [...new Set([hostArch(), ...build.melange.arches])];
 }
 
 async function engine(name: string, remedy: string): Promise<string> {

@@ -11,12 +11,12 @@ import { loadConfig } from '../../../src/config/load.ts';
 const folder = mkdtempSync(join(tmpdir(), 'regrow-engines-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A folder with a program `apko` that does what a script says. */
-function engines(name: string, script: string): string {
+/** A folder with a program that does what a script says. */
+function engines(name: string, script: string, program = 'apko'): string {
   const directory = join(folder, name);
   mkdirSync(directory);
-  writeFileSync(join(directory, 'apko'), `#!/bin/sh\n${script}\n`);
-  chmodSync(join(directory, 'apko'), 0o755);
+  writeFileSync(join(directory, program), `#!/bin/sh\n${script}\n`);
+  chmodSync(join(directory, program), 0o755);
   return directory;
 }
 
@@ -80,5 +80,51 @@ describe('doctor on engines', () => {
     expect(await check('apko', [broken])).toMatchObject([
       { state: 'fail', text: expect.stringContaining('no such library') },
     ]);
+  });
+
+  describe('that build packages', () => {
+    const checkBuild = async (build: string, folders: readonly string[]) => {
+      const file = join(folder, 'regrow.yaml');
+      writeFileSync(file, `build: ${build}\n`);
+      const { config } = loadConfig({ file, environment: {}, cwd: '/' });
+      return checkEngines({ config, exec: createExec(), folders });
+    };
+
+    test('nothing is said where the host engine builds; one recipe that melange builds is enough', async () => {
+      expect(await checkBuild('{}', [])).toEqual([]);
+      expect(await checkBuild('{ engine: auto }', [])).toMatchObject([{ name: 'melange', state: 'warn' }]);
+      expect(await checkBuild('{ engines: { jq: melange } }', [])).toMatchObject([
+        { name: 'melange', state: 'fail', remedy: expect.stringContaining('scripts/setup --engines') },
+      ]);
+    });
+
+    test('it has to be the melange that builds are planned for', async () => {
+      const there = engines('melange-there', 'echo "GitVersion:    v0.59.1"', 'melange');
+      expect(await checkBuild('{ engine: melange }', [there])).toMatchObject([{ state: 'ok' }]);
+      expect(await checkBuild('{ engine: melange, melange: { version: v0.60.0 } }', [there])).toMatchObject([
+        { state: 'fail', text: `${join(there, 'melange')} is v0.59.1, and builds are planned for v0.60.0` },
+      ]);
+    });
+
+    test('and its runner has to be there', async () => {
+      const there = engines('melange-runs', 'echo "GitVersion:    v0.59.1"', 'melange');
+      const qemu = '{ engine: melange, melange: { runner: qemu, network: true } }';
+      expect(await checkBuild(qemu, [there])).toMatchObject([
+        { name: 'melange' },
+        { name: expect.stringMatching(/^qemu-system-/), state: 'fail' },
+      ]);
+      const docker = (more: string) => `{ engine: melange, melange: { runner: docker, network: true${more} } }`;
+      expect(await checkBuild(docker(', environment: { DOCKER_HOST: "tcp://box:2375" }'), [there])).toMatchObject([
+        { name: 'melange' },
+        { name: 'docker', state: 'ok' },
+      ]);
+    });
+
+    test('steps in docker and in a virtual machine have the network, and the configuration has to say so', async () => {
+      await expect(checkBuild('{ engine: melange, melange: { runner: docker } }', [])).rejects.toMatchObject({
+        code: 'config.invalid',
+        message: expect.stringContaining('network'),
+      });
+    });
   });
 });
