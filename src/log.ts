@@ -22,7 +22,9 @@ export interface LogOptions {
 
 /** The root logger; each role, job and package takes a child with its fields. JSON lines on standard error. */
 export function createLogger(options: LogOptions): Logger {
-  const secrets = (options.secrets ?? []).filter((secret) => secret.length > 0);
+  // A line is JSON: there a quote, a backslash or a line break looks otherwise.
+  const asWritten = (secret: string) => [secret, JSON.stringify(secret).slice(1, -1)];
+  const secrets = [...new Set((options.secrets ?? []).filter((secret) => secret.length > 0).flatMap(asWritten))];
   const write = options.write ?? ((line: string) => process.stderr.write(line));
   return pino(
     {

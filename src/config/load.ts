@@ -185,9 +185,30 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
 
 /** Values that may never be in a log line. */
 export function secretValues(secrets: Secrets): string[] {
-  const { redisUrl, identity, ...tokens } = secrets;
+  const { redisUrl, identity, registryAuth, ...tokens } = secrets;
   const identityToken = identity === undefined || identity.kind === 'file' ? [] : [identity.token];
   const password = redisUrl !== undefined && URL.canParse(redisUrl) ? new URL(redisUrl).password : '';
   const values = [...Object.values(tokens).flat(), ...identityToken, password, decodeURIComponent(password)];
-  return [...new Set(values.filter((value) => value !== ''))];
+  return [...new Set([...values, ...registrySecrets(registryAuth)].filter((value) => value !== ''))];
+}
+
+/** The secrets in an `auth.json`: tokens and passwords, in the clear and as they are sent (containers-auth.json(5)). None of what is no JSON. */
+function registrySecrets(text = '{}'): string[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  const found: string[] = [];
+  const look = (value: unknown, key: string): void => {
+    if (typeof value === 'object' && value !== null)
+      for (const [name, inner] of Object.entries(value)) look(inner, name);
+    else if (typeof value === 'string' && /^(auth|password|identitytoken|registrytoken)$/i.test(key)) {
+      const decoded = key === 'auth' ? Buffer.from(value, 'base64').toString('utf8') : '';
+      found.push(value, decoded.slice(decoded.indexOf(':') + 1));
+    }
+  };
+  look(json, '');
+  return found;
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type LoadedConfig, loadConfig, secretValues } from '../../../src/config/load.ts';
 import { RegrowError } from '../../../src/errors.ts';
+import { createLogger } from '../../../src/log.ts';
 
 const configFolder = fileURLToPath(new URL('../../../config/', import.meta.url));
 let cwd = '';
@@ -228,5 +229,18 @@ describe('secrets', () => {
     const environment = { REGROW_API_TOKEN: 'abc', REGROW_REDIS_URL: 'redis://u:p%40ss@h:1/0' };
     const { secrets } = load('', environment);
     expect(secretValues(secrets).sort()).toEqual(['abc', 'p%40ss', 'p@ss']);
+    const auth = Buffer.from('pusher:se:cret').toString('base64');
+    const auths = { 'ghcr.io': { auth }, quay: { username: 'me', password: 'word', identitytoken: 'id' } };
+    const logins = load('', { REGROW_REGISTRY_AUTH: JSON.stringify({ auths }) }).secrets;
+    expect(secretValues(logins).sort()).toEqual([auth, 'id', 'se:cret', 'word'].sort());
+    expect(secretValues(load('', { REGROW_REGISTRY_AUTH: 'none' }).secrets)).toEqual([]);
+  });
+
+  test('are left out of the log also where JSON writes them otherwise', () => {
+    const lines: string[] = [];
+    const log = createLogger({ level: 'info', secrets: ['a"b\\c\nd'], write: (line) => lines.push(line) });
+    log.info({ err: new Error('the passphrase a"b\\c\nd is wrong') }, 'said a"b\\c\nd');
+    expect(lines.join('')).toContain('[secret]');
+    expect(lines.join('')).not.toContain('a\\"b');
   });
 });
