@@ -11,6 +11,7 @@ import { readProvenance } from '../support/independent/provenance.ts';
 import { type PublishedRepository, readPublished } from '../support/independent/repository.ts';
 import { opensslVerifies } from '../support/independent/signature.ts';
 import { readSpdxDocument } from '../support/independent/spdx.ts';
+import { hasValidators, type PublishedDocument, violations } from '../support/published-schemas.ts';
 
 /** Milliseconds that a telling of the demo's story may take. */
 const patience = 240_000;
@@ -33,9 +34,9 @@ async function tell(name: string, ahead: number): Promise<PublishedRepository> {
   return readPublished(join(directory, 'state/objects'));
 }
 
+// At the same time: much of a telling is waiting.
 beforeAll(async () => {
-  first = await tell('one', 0);
-  second = await tell('another/much/further/down', 400 * day);
+  [first, second] = await Promise.all([tell('one', 0), tell('another/much/further/down', 400 * day)]);
 }, 2 * patience);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -172,6 +173,82 @@ describe('every image that the demo publishes', () => {
     }
     expect(namespaces.length).toBeGreaterThan(first.targets.size);
     expect(new Set(namespaces).size).toBe(namespaces.length);
+  });
+});
+
+/** The statement in an envelope of DSSE. */
+function statementIn(envelope: string): string {
+  const { payload } = z.object({ payload: z.base64() }).parse(JSON.parse(envelope));
+  return Buffer.from(payload, 'base64').toString('utf8');
+}
+
+/** Every SBOM and every statement, as they are published, of packages and of images. */
+function documents(): readonly PublishedDocument[] {
+  const found: PublishedDocument[] = packages().map(({ target, file, read }) => ({
+    name: `SBOM of ${file} for ${target}`,
+    kind: 'spdx',
+    text: sbomOf(read),
+  }));
+  for (const [target, { provenance }] of first.targets) {
+    for (const [file, text] of provenance)
+      found.push({ name: `provenance of ${file} for ${target}`, kind: 'statement', text: statementIn(text) });
+  }
+  for (const [ref, digest] of first.images) {
+    const { manifests } = imageIndex.parse(JSON.parse(first.blob(digest).toString()));
+    for (const { digest: manifest, annotations } of manifests) {
+      const text = first.blob(annotations?.['dev.regrow.sbom'] ?? '').toString();
+      found.push({ name: `SBOM of ${manifest} of ${ref}`, kind: 'spdx', text });
+    }
+    for (const subject of [digest, ...manifests.map((one) => one.digest)]) {
+      for (const [i, envelope] of first.attestations(subject).entries())
+        found.push({
+          name: `attestation ${i} of ${subject} of ${ref}`,
+          kind: 'statement',
+          text: statementIn(envelope),
+        });
+    }
+  }
+  return found;
+}
+
+describe.runIf(hasValidators())('every SBOM and statement that the demo publishes', () => {
+  it('is right by its published schema and by the validator of those who wrote it', () => {
+    const found = violations(documents());
+    expect(Object.entries(found).filter(([, wrong]) => wrong.length > 0)).toEqual([]);
+    const count = (what: string) => Object.keys(found).filter((name) => name.startsWith(what)).length;
+    expect([count('SBOM'), count('provenance'), count('attestation')]).toEqual([
+      packages().length + new Set(first.images.values()).size,
+      packages().length,
+      // An SPDX document and the pinned definition, of the index and of its one platform.
+      4 * first.images.size,
+    ]);
+  });
+
+  it('is not right any more once one thing of it has changed', () => {
+    const [sbom, provenance, attestation] = ['SBOM', 'provenance', 'attestation'].map(
+      (what) => documents().find(({ name }) => name.startsWith(what))?.text ?? '',
+    );
+    const changed: readonly PublishedDocument[] = [
+      { name: 'relation', kind: 'spdx', text: sbom?.replace('"DESCRIBED_BY"', '"MADE_BY"') ?? '' },
+      { name: 'element', kind: 'spdx', text: sbom?.replace('"SPDXID": "SPDXRef-Recipe', '"SPDXID": "SPDXRef-R') ?? '' },
+      { name: 'subject', kind: 'statement', text: provenance?.replace('"subject"', '"subjects"') ?? '' },
+      {
+        name: 'digest',
+        kind: 'statement',
+        text: provenance?.replace(/"subject":\[\{"digest":\{[^}]*\}/, '"subject":[{"digest":{}') ?? '',
+      },
+      { name: 'builder', kind: 'statement', text: provenance?.replace(/"id":"[^"]*"/, '"id":""') ?? '' },
+      {
+        name: 'parameters',
+        kind: 'statement',
+        text: provenance?.replace('"externalParameters"', '"parameters"') ?? '',
+      },
+      { name: 'predicate', kind: 'statement', text: attestation?.replace('"predicateType"', '"type"') ?? '' },
+    ];
+    const found = violations(changed);
+    expect(changed.map(({ name }) => [name, found[name]?.length !== 0])).toEqual(
+      changed.map(({ name }) => [name, true]),
+    );
   });
 });
 

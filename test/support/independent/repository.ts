@@ -18,6 +18,8 @@ export interface PublishedRepository {
   readonly keys: ReadonlyMap<string, string>;
   /** Digest, `sha256:HEX`, of each image by its tag. */
   readonly images: ReadonlyMap<string, string>;
+  /** DSSE envelopes (JSON) that are attached to a manifest of an image, `sha256:HEX`, as cosign finds them. */
+  attestations(manifest: string): readonly string[];
   /** Content of a digest, `sha256:HEX` or hex alone; it is what the digest says. */
   blob(digest: string): Buffer;
 }
@@ -30,6 +32,8 @@ const packageList = z.array(
     info: z.object({ name: z.string(), version: z.string() }),
   }),
 );
+const attached = z.object({ att: z.string() });
+const layered = z.object({ layers: z.array(z.object({ digest: z.string() })) });
 const catalogue = z.object({ images: z.array(z.object({ ref: z.string(), digest: z.string() })) });
 
 function parse(bytes: Buffer): unknown {
@@ -64,6 +68,10 @@ export function readPublished(folder: string): PublishedRepository {
     targets: new Map(targets),
     keys: new Map(keys.map((name) => [name, read(`repository/keys/${name}`).toString('utf8')])),
     images: new Map(images.map(({ ref, digest }) => [ref, digest])),
+    attestations(subject) {
+      const { att } = attached.parse(parse(read(`images/attached/${subject.replace(/^sha256:/, '')}.json`)));
+      return layered.parse(parse(blob(att))).layers.map(({ digest }) => blob(digest).toString('utf8'));
+    },
     blob,
   };
 }
