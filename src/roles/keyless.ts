@@ -7,6 +7,7 @@ import type { Secrets } from '../config/secrets.ts';
 import { RegrowError, toRegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
+import type { IdentitySource } from '../model/identity.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { ImageSigner, RepositoryKeys } from '../ports/signer.ts';
@@ -16,17 +17,22 @@ import { failureReport, readRequest, report, requestDigest } from './effects.ts'
 import { signImage } from './image-publisher.ts';
 import { userAgent } from './parts.ts';
 
+/** The identity token of now. Errors: sigstore.identity. */
+export function identityOf(identity: IdentitySource | undefined): () => Promise<string> {
+  // Where GitHub gives tokens is not a recipe's word.
+  const allowPrivate = identity?.kind === 'github' && URL.canParse(identity.url) ? hostsOf([identity.url]) : [];
+  return createIdentity(identity, createHttp({ userAgent, allowPrivate }));
+}
+
 /** Signing by the configured services and the identity of this publisher; undefined where there is none. */
 export function keylessOf({ publish }: Config, { identity }: Pick<Secrets, 'identity'>): Keyless | undefined {
   const { sigstore } = publish;
   if (sigstore === undefined) return undefined;
   const { timestampUrl, ...services } = sigstore;
-  // Where GitHub gives tokens is not a recipe's word.
-  const allowPrivate = identity?.kind === 'github' && URL.canParse(identity.url) ? hostsOf([identity.url]) : [];
   return createKeyless({
     ...services,
     ...(timestampUrl === undefined ? {} : { timestampUrl }),
-    identity: createIdentity(identity, createHttp({ userAgent, allowPrivate })),
+    identity: identityOf(identity),
   });
 }
 
