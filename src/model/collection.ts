@@ -1,16 +1,7 @@
 import { z } from 'zod';
 
 /** What lies in the object store and may become unused, by where it lies; each has its own patience. */
-export const collectedClasses = [
-  'blob',
-  'package',
-  'log',
-  'input',
-  'request',
-  'result',
-  'image',
-  'attachment',
-] as const;
+export const collectedClasses = ['blob', 'package', 'log', 'input', 'request', 'result', 'image'] as const;
 export type CollectedClass = (typeof collectedClasses)[number];
 
 /** What keeps an object; the first that holds is said. */

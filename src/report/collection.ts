@@ -9,7 +9,6 @@ const classNames: Readonly<Record<CollectedClass, string>> = {
   request: 'requests',
   result: 'results',
   image: 'images without a tag',
-  attachment: 'signatures of images',
 };
 
 const reasonTexts: Readonly<Record<KeepReason, string>> = {

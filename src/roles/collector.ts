@@ -34,7 +34,6 @@ export function patienceOf({ collect }: Pick<Config['publish'], 'collect'>): Pat
     request: unused,
     result: unused,
     image: collect.imageDays * day,
-    attachment: unused,
   };
 }
 

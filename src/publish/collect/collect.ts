@@ -1,6 +1,5 @@
 import {
   type Amounts,
-  type CollectedClass,
   type Collection,
   candidatesKey,
   candidatesSchema,
@@ -11,7 +10,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { ObjectReader, Objects } from '../../ports/objects.ts';
 import { encodeJson, readCurrent } from '../manifest.ts';
 import { pruneGenerations } from '../prune.ts';
-import { collectedPrefixes, type Patience, planCollection } from './plan.ts';
+import { classOf, collectedPrefixes, isOver, type Patience, planCollection } from './plan.ts';
 import { findRoots, type Wanted } from './roots.ts';
 
 export interface CollectOptions {
@@ -49,23 +48,24 @@ export async function collectUnused(
   // A publisher that was stopped after a publication may have left some.
   if (!dry && current !== undefined) await pruneGenerations(objects, current.generation, keepGenerations);
   const listing = await listCollected(objects);
-  const roots = await findRoots(objects, listing, wanted);
-  signal?.throwIfAborted();
   const known = await readCandidates(objects);
-  const { due, waiting, classOf } = planCollection(listing, roots, known, { patience, now });
+  const times = { known, patience, now };
+  const roots = await findRoots(objects, listing, wanted, (key) => isOver(key, times));
+  signal?.throwIfAborted();
+  const { due, waiting } = planCollection(listing, roots, times);
   const going = due.slice(0, most);
   const later = due.slice(most);
   const since = Object.fromEntries([...waiting, ...later.map((key) => [key, known[key] ?? at] as const)]);
   // Before anything goes: what comes back under the same key is new.
   if (!dry) await objects.put(candidatesKey, encodeJson({ schema: 1, at, since }));
-  const removed = tally(classOf);
+  const removed = tally();
   for (const key of going) {
     signal?.throwIfAborted();
     const size = await sizeOf(objects, key);
     if (!dry) await objects.remove(key);
     removed.add(key, size);
   }
-  const left = tally(classOf);
+  const left = tally();
   for (const key of [...waiting.keys(), ...later]) {
     signal?.throwIfAborted();
     left.add(key, await sizeOf(objects, key));
@@ -106,7 +106,7 @@ async function sizeOf(objects: ObjectReader, key: string): Promise<number> {
   return (await objects.stream(key))?.size ?? 0;
 }
 
-function tally(classOf: (key: string) => CollectedClass) {
+function tally() {
   const amounts: Amounts = {};
   return {
     amounts,

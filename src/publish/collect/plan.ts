@@ -9,7 +9,6 @@ export interface CollectionPlan {
   readonly due: readonly string[];
   /** Unused, and since when; without those that are due. */
   readonly waiting: ReadonlyMap<string, string>;
-  readonly classOf: (key: string) => CollectedClass;
 }
 
 /** The parts of the store in which things become unused; whatever lies elsewhere stays. */
@@ -23,65 +22,57 @@ export const collectedPrefixes = [
 ] as const;
 
 /** What is removed before what: a build's result says that its packages are there, an image's signature what it signs. */
-const order: readonly CollectedClass[] = [
-  'result',
-  'request',
-  'image',
-  'attachment',
-  'package',
-  'log',
-  'input',
-  'blob',
-];
+const order: readonly CollectedClass[] = ['result', 'request', 'image', 'package', 'log', 'input', 'blob'];
 
-function classOf(key: string, { formerImages }: Roots): CollectedClass {
+export function classOf(key: string): CollectedClass {
   if (key.startsWith('blobs/')) return 'blob';
   if (key.startsWith('staging/')) return key.endsWith('/log') ? 'log' : 'package';
   if (key.startsWith('inputs/')) return 'input';
   if (key.startsWith('requests/')) return 'request';
   if (key.startsWith('results/')) return 'result';
-  return formerImages.has(key) ? 'image' : 'attachment';
+  return 'image';
 }
 
 function isResult(key: string): boolean {
   return key.endsWith('/result.json');
 }
 
+/** What was unused the last time, and since when; how long such things stay; and what time it is. */
+export interface Times {
+  readonly known: Readonly<Record<string, string>>;
+  readonly patience: Patience;
+  readonly now: Date;
+}
+
+/** Since when something has been unused, as far as is known; a time that is still to come, of a clock that was put back, is none. */
+function sinceOf(key: string, { known, now }: Times): string | undefined {
+  const since = Object.hasOwn(known, key) ? known[key] : undefined;
+  return since !== undefined && Date.parse(since) <= now.getTime() ? since : undefined;
+}
+
+/** Whether something that is unused now has been so for its class's patience. */
+export function isOver(key: string, times: Times): boolean {
+  const since = sinceOf(key, times);
+  return since !== undefined && times.now.getTime() - Date.parse(since) >= times.patience[classOf(key)];
+}
+
 /**
  * What is to go. Something goes when nothing uses it now, nothing used it the last time either, and that was first seen at least its
- * patience ago. `known`: what was unused the last time, and since when.
+ * patience ago.
  */
-export function planCollection(
-  listing: Iterable<string>,
-  roots: Roots,
-  known: Readonly<Record<string, string>>,
-  { patience, now }: { readonly patience: Patience; readonly now: Date },
-): CollectionPlan {
-  const unused = new Map<string, string>();
-  for (const key of listing) {
-    if (roots.kept.has(key)) continue;
-    const since = Object.hasOwn(known, key) ? known[key] : undefined;
-    // A clock that was put back makes nothing older than it is.
-    const isPast = since !== undefined && Date.parse(since) <= now.getTime();
-    unused.set(key, isPast ? since : now.toISOString());
-  }
-  const ofKey = (key: string) => classOf(key, roots);
-  const isOld = (key: string) => {
-    const since = unused.get(key);
-    return (
-      Object.hasOwn(known, key) && since !== undefined && now.getTime() - Date.parse(since) >= patience[ofKey(key)]
-    );
-  };
-  const listed = new Set(listing);
+export function planCollection(listing: Iterable<string>, { kept }: Roots, times: Times): CollectionPlan {
+  const unused = new Set([...listing].filter((key) => !kept.has(key)));
+  const all = new Set(listing);
   const isDue = (key: string): boolean => {
-    if (!isOld(key)) return false;
+    if (!isOver(key, times)) return false;
     if (!key.startsWith('staging/') || key.endsWith('/log') || isResult(key)) return true;
     // Never the packages of a build whose result stays.
     const result = `${key.slice(0, key.lastIndexOf('/'))}/result.json`;
-    return !listed.has(result) || isOld(result);
+    return !all.has(result) || (unused.has(result) && isOver(result, times));
   };
-  const rank = (key: string) => (isResult(key) ? -1 : order.indexOf(ofKey(key)));
-  const due = [...unused.keys()].filter(isDue).toSorted((a, b) => rank(a) - rank(b));
+  const rank = (key: string) => (isResult(key) ? -1 : order.indexOf(classOf(key)));
+  const due = [...unused].filter(isDue).toSorted((a, b) => rank(a) - rank(b));
   for (const key of due) unused.delete(key);
-  return { due, waiting: unused, classOf: ofKey };
+  const now = times.now.toISOString();
+  return { due, waiting: new Map([...unused].map((key) => [key, sinceOf(key, times) ?? now])) };
 }

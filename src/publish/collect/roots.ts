@@ -20,8 +20,6 @@ export interface Wanted {
 export interface Roots {
   /** What is used, and by what. */
   readonly kept: ReadonlyMap<string, KeepReason>;
-  /** Of `images/attached/`: what belongs to an image as a whole, which lost its tag. */
-  readonly formerImages: ReadonlySet<string>;
   readonly missing: readonly string[];
 }
 
@@ -37,10 +35,15 @@ function text(bytes: Uint8Array): string {
 
 /**
  * Looks for everything that something still uses. `listing`: every key there is, listed before. What is looked into is searched
- * for whatever it names by digest, not for what is known today: too much is kept rather than too little. Errors:
- * repository.corrupt, where what says what is used cannot be read; then nobody knows.
+ * for whatever it names by digest, not for what is known today: too much is kept rather than too little. `isOver`: whether the time of
+ * something that is unused is over. Errors: repository.corrupt, where what says what is used cannot be read; then nobody knows.
  */
-export async function findRoots(objects: ObjectReader, listing: ReadonlySet<string>, wanted: Wanted): Promise<Roots> {
+export async function findRoots(
+  objects: ObjectReader,
+  listing: ReadonlySet<string>,
+  wanted: Wanted,
+  isOver: (key: string) => boolean,
+): Promise<Roots> {
   const kept = new Map<string, KeepReason>();
   const missing = new Set<string>();
   let areInputsKnown = true;
@@ -59,6 +62,10 @@ export async function findRoots(objects: ObjectReader, listing: ReadonlySet<stri
     looked.add(name);
     return true;
   };
+
+  async function textOf(key: string): Promise<string> {
+    return text((await objects.get(key))?.bytes ?? new Uint8Array());
+  }
 
   /** The text of a blob, where it is what its digest says. */
   async function read(hex: string): Promise<string | undefined> {
@@ -117,17 +124,14 @@ export async function findRoots(objects: ObjectReader, listing: ReadonlySet<stri
     for (const named of digestsIn(text(result?.bytes ?? new Uint8Array()))) await keepInputs(named, why);
   }
 
-  /** A manifest with all that hangs on it. `self`: whether it keeps what is attached to itself. */
-  async function keepImage(hex: string, why: KeepReason, self = true): Promise<void> {
+  /** A manifest with all that hangs on it; what is attached to it is kept by a tag alone. */
+  async function keepImage(hex: string, why: KeepReason): Promise<void> {
     if (!isNew(`image ${hex} ${why}`)) return;
     keep(blobKey(hex), why);
     const attached = attachmentsKey(hex);
-    if (listing.has(attached)) {
-      if (self) keep(attached, why);
-      const said = text((await objects.get(attached))?.bytes ?? new Uint8Array());
-      for (const named of digestsIn(said)) if (listing.has(blobKey(named))) await keepImage(named, why);
-    }
-    for (const named of digestsIn(await documentText(hex)))
+    if (why === 'image') keep(attached, why);
+    const said = listing.has(attached) ? await textOf(attached) : '';
+    for (const named of digestsIn(`${said}${await documentText(hex)}`))
       if (listing.has(blobKey(named))) await keepImage(named, why);
   }
 
@@ -155,18 +159,10 @@ export async function findRoots(objects: ObjectReader, listing: ReadonlySet<stri
     if ((await documentText(hex)) === '') throw corrupt(blobKey(hex), 'is gone or damaged: an image that has a tag');
     await keepImage(hex, 'image');
   }
-  const formerImages = new Set<string>();
-  const attached = [...listing].filter((key) => key.startsWith(attachedPrefix));
-  for (const key of attached) {
-    const hex = key.slice(attachedPrefix.length, -'.json'.length);
-    if (tagged.has(hex) || !/"manifests"\s*:/.test(await documentText(hex))) continue;
-    formerImages.add(key);
-    await keepImage(hex, 'former-image', false);
-  }
-  for (const key of attached) {
-    // What it names goes after it: who publishes the image again finds all of it, or none.
-    const said = kept.has(key) ? '' : text((await objects.get(key))?.bytes ?? new Uint8Array());
-    for (const named of digestsIn(said)) if (listing.has(blobKey(named))) await keepImage(named, 'former-image');
+  // What says that an image was signed is unused with it, and keeps all of it for as long as it stays itself.
+  for (const key of listing) {
+    if (!key.startsWith(attachedPrefix) || kept.has(key) || isOver(key)) continue;
+    await keepImage(key.slice(attachedPrefix.length, -'.json'.length), 'former-image');
   }
 
   // Listed again: one that has come since may be of blobs that were there before.
@@ -197,7 +193,7 @@ export async function findRoots(objects: ObjectReader, listing: ReadonlySet<stri
     for (const key of listing)
       if (key.startsWith('inputs/')) await keepInputs(key.slice('inputs/'.length, -'.json'.length), 'inputs');
   }
-  return { kept, formerImages, missing: [...missing] };
+  return { kept, missing: [...missing] };
 }
 
 async function readCatalogue(objects: ObjectReader): Promise<ImageCatalogue> {

@@ -254,7 +254,7 @@ async function take(store: Store, one: Step): Promise<void> {
 async function unusedOf(objects: Objects): Promise<readonly string[]> {
   const listing = new Set<string>();
   for (const prefix of collectedPrefixes) for (const key of await objects.list(prefix)) listing.add(key);
-  const { kept } = await findRoots(objects, listing, nobody);
+  const { kept } = await findRoots(objects, listing, nobody, () => false);
   return [...listing].filter((key) => !kept.has(key));
 }
 

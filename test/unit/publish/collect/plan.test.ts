@@ -1,7 +1,7 @@
 import { array, assert, constantFrom, integer, property, record } from 'fast-check';
 import { expect, test } from 'vitest';
 import type { CollectedClass, KeepReason } from '../../../../src/model/collection.ts';
-import { type Patience, planCollection } from '../../../../src/publish/collect/plan.ts';
+import { classOf, type Patience, planCollection } from '../../../../src/publish/collect/plan.ts';
 
 const day = 86_400_000;
 const now = new Date('2026-06-10T00:00:00.000Z');
@@ -14,21 +14,19 @@ const patience: Patience = {
   request: 7 * day,
   result: 7 * day,
   image: 30 * day,
-  attachment: 7 * day,
 };
 const blob = `blobs/sha256/aa/${'a'.repeat(64)}`;
 
 function plan(
   listing: readonly string[],
   known: Readonly<Record<string, string>>,
-  { kept = [], former = [] }: { readonly kept?: readonly string[]; readonly former?: readonly string[] } = {},
+  { kept = [] }: { readonly kept?: readonly string[] } = {},
 ) {
   const roots = {
     kept: new Map<string, KeepReason>(kept.map((key) => [key, 'generation'])),
-    formerImages: new Set(former),
     missing: [],
   };
-  return planCollection(listing, roots, known, { patience, now });
+  return planCollection(listing, roots, { known, patience, now });
 }
 
 test('what is unused is noted the first time, and goes when it still is after its patience', () => {
@@ -54,14 +52,11 @@ test.each<[string, CollectedClass, number]>([
   ['inputs/x.json', 'input', 7],
   ['requests/x.json', 'request', 7],
   ['results/build-k.1.json', 'result', 7],
-  ['images/attached/index.json', 'image', 30],
-  ['images/attached/platform.json', 'attachment', 7],
+  ['images/attached/x.json', 'image', 30],
 ])('%s is a %s, and goes after %i days', (key, kind, days) => {
-  const former = ['images/attached/index.json'];
-  expect(plan([key], { [key]: ago(days - 0.1) }, { former }).due).toEqual([]);
-  const done = plan([key], { [key]: ago(days) }, { former });
-  expect(done.due).toEqual([key]);
-  expect(done.classOf(key)).toBe(kind);
+  expect(plan([key], { [key]: ago(days - 0.1) }).due).toEqual([]);
+  expect(plan([key], { [key]: ago(days) }).due).toEqual([key]);
+  expect(classOf(key)).toBe(kind);
 });
 
 test('a result that says that packages are there goes first, and packages never without it', () => {
@@ -92,7 +87,7 @@ test('nothing goes that is used, that was not unused before, or that is younger 
   assert(
     property(facts, ({ listing, kept, known }) => {
       const since = Object.fromEntries(known.map((one) => [one.key, ago(one.days)]));
-      const { due, waiting, classOf } = plan(listing, since, { kept });
+      const { due, waiting } = plan(listing, since, { kept });
       for (const one of due) {
         expect(listing).toContain(one);
         expect(kept).not.toContain(one);
