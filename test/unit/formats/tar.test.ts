@@ -147,6 +147,15 @@ describe('the tar reader', () => {
   const gnu = (options: string) =>
     execFileSync('bash', ['-c', `cd "$(mktemp -d)" && ln -s ${'t'.repeat(120)} link && tar ${options} -cf - link`]);
 
+  it('refuses character devices, or leaves them out where that is asked for', () => {
+    const device = changed(writeOne({ path: 'dev/null', type: 'file', mode: 0o666 }), 156, '3').subarray(0, 512);
+    const archive = Buffer.concat([device, good]);
+    expect(() => readTar(archive)).toThrow(expect.objectContaining({ code: 'package.malformed' }));
+    expect(readTar(archive, { devices: 'skip' })).toEqual(readTar(good));
+    const pipe = Buffer.concat([changed(Buffer.from(device), 156, '6'), good]);
+    expect(() => readTar(pipe, { devices: 'skip' })).toThrow(expect.objectContaining({ code: 'package.malformed' }));
+  });
+
   it('reads the headers that the next ones change', () => {
     expect(readTar(record('12 path=usr\n')).entries).toMatchObject([{ path: 'usr', type: 'directory' }]);
     expect(readTar(gnu('--format=posix')).entries).toMatchObject([{ path: 'link', link: 't'.repeat(120) }]);
