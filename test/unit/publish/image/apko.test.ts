@@ -96,7 +96,7 @@ describe('what apko locked', () => {
   });
 });
 
-/** An OCI layout as apko writes one: the index itself in index.json; devices among the files of the first of two layers. */
+/** An OCI layout as apko writes one, with the index itself in index.json; two layers. */
 function layoutFiles(change: Partial<Record<'platform' | 'layer', object>> = {}) {
   const file = (path: string, text: string) => ({
     path,
