@@ -257,8 +257,8 @@ describe('a package', () => {
 
 describe('files that were made to stall who looks at them', () => {
   const references = (name: string) => Array(60).fill(`\${${name}}`).join(' ');
-  it.each<[string, string, string]>([
-    ['a .pc file with a long run of spaces', 'usr/lib/pkgconfig/a.pc', `Requires: a${' '.repeat(200_000)}b`],
+  it.each<[string, string, string, string[]]>([
+    ['a .pc file with a long run of spaces', 'usr/lib/pkgconfig/a.pc', `Requires: a${' '.repeat(200_000)}b`, ['pc:b']],
     [
       'a .pc file whose variables double each other',
       'usr/lib/pkgconfig/a.pc',
@@ -267,13 +267,14 @@ describe('files that were made to stall who looks at them', () => {
         ...['b', 'c', 'd', 'e', 'f', 'g'].map((name, i) => `${name}=${references('abcdef'[i] ?? '')}`),
         'Requires: a b ${g}',
       ].join('\n'),
+      ['pc:b'],
     ],
-    ['an ld.so.conf with a long run of slashes', 'etc/ld.so.conf.d/a.conf', `/a${'/'.repeat(200_000)}b`],
-  ])('%s takes no time', async (_, path, content) => {
+    ['an ld.so.conf with a long run of slashes', 'etc/ld.so.conf.d/a.conf', `/a${'/'.repeat(200_000)}b`, []],
+  ])('%s takes no time', async (_, path, content, found) => {
     const started = performance.now();
     const { artifact } = await makePackage({ name: 'stall', nodes: { [path]: content } });
     expect(performance.now() - started).toBeLessThan(5_000);
-    if (path.endsWith('.pc')) expect(artifact.info.depends).toContain('pc:b');
+    expect(artifact.info.depends).toEqual(expect.arrayContaining(found));
   });
 });
 
