@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { runDemo } from '../demo/run.ts';
 import type { CliContext } from './context.ts';
 import { runCommand } from './output.ts';
@@ -7,8 +7,13 @@ import { interrupted } from './signals.ts';
 interface DemoFlags {
   readonly once?: boolean;
   readonly json?: boolean;
-  readonly port: string;
+  readonly port: number;
   readonly directory: string;
+}
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError('a port from 0 to 65535 is due; 0 takes any that is free');
 }
 
 /** `regrow demo`: a distribution in a box on this machine, and what happens to it. */
@@ -17,7 +22,7 @@ export function demoCommand({ output }: Pick<CliContext, 'output'>): Command {
     .description('a distribution in a box on this machine: releases, a broken one, a soname change, an advisory')
     .option('--once', 'end when the story is told')
     .option('--json', 'print the summary as one last line of JSON')
-    .option('--port <port>', 'where the page is; another one where it is taken', '7420')
+    .option('--port <port>', 'where the page is; another one where it is taken', parsePort, 7420)
     .option('--directory <folder>', 'where everything is; emptied at the start', '.regrow-demo')
     .addHelpText('after', '\nExample: regrow demo --once --json')
     .action(async (flags: DemoFlags) => {
@@ -28,7 +33,7 @@ export function demoCommand({ output }: Pick<CliContext, 'output'>): Command {
           const summary = await runDemo({
             directory: flags.directory,
             once: flags.once === true,
-            port: Number(flags.port),
+            port: flags.port,
             say: (line) => output.note(line),
             signal,
           });

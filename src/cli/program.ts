@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { RegrowError } from '../errors.ts';
 import { backtestCommand } from './backtest.ts';
 import { checkCommand } from './check.ts';
 import { configCommand } from './config.ts';
@@ -14,7 +15,7 @@ import { initCommand } from './init.ts';
 import { keysCommand } from './keys.ts';
 import { logsCommand } from './logs.ts';
 import { createOpenReader } from './open-reader.ts';
-import { createOutput, type ExitCode, type OutputOptions } from './output.ts';
+import { createOutput, type ExitCode, type Output, type OutputOptions, printError } from './output.ts';
 import { queueCommand } from './queue.ts';
 import { recipeCommand } from './recipe.ts';
 import { runCommandOf } from './run.ts';
@@ -31,13 +32,19 @@ export interface ProgramOptions extends OutputOptions {
 /** Runs one command line, without the program's name. Gives the exit code: 0 done, 1 no, 2 used wrongly, 3 environment. */
 export async function runProgram(args: readonly string[], options: ProgramOptions): Promise<ExitCode> {
   const output = createOutput(options);
+  const json = asksForJson(args);
   const program = new Command('regrow')
     .description('Keeps a Wolfi-style Linux distribution fresh, and says why each package is where it is.')
     .version(options.version)
     .option('--config <file>', 'configuration file; default: REGROW_CONFIG, else regrow.yaml, else the defaults')
-    .showHelpAfterError()
     .exitOverride()
-    .configureOutput({ writeOut: (text) => output.write(text), writeErr: (text) => output.note(text.trimEnd()) });
+    .configureOutput({
+      writeOut: (text) => output.write(text),
+      // The help of a command that needs another one behind it.
+      writeErr: (text) => (json ? undefined : output.note(text.trimEnd())),
+      // Printed below, as every error is.
+      outputError: () => undefined,
+    });
   const context: CliContext = {
     output,
     openReader: (server) => createOpenReader(output, program.opts<{ config?: string }>().config)(server),
@@ -68,17 +75,38 @@ export async function runProgram(args: readonly string[], options: ProgramOption
     keysCommand(context),
   ];
   for (const command of commands) {
-    // `--config` may also stand behind the command.
-    if (!standalone.has(command.name())) {
-      command.option('--config <file>', 'configuration file');
-    }
-    program.addCommand(command.copyInheritedSettings(program));
+    adopt(command, program, standalone.has(command.name()));
+    program.addCommand(command);
   }
   try {
     await program.parseAsync([...args], { from: 'user' });
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
-    output.exit(thrown.exitCode === 0 ? 0 : 2);
+    if (thrown.exitCode !== 0) printUsageError(output, thrown, json);
   }
   return output.exitCode;
+}
+
+/** Commands and theirs: settings are inherited only where they are copied. `--config` may also stand behind any of them. */
+function adopt(command: Command, parent: Command, isStandalone: boolean): void {
+  command.copyInheritedSettings(parent);
+  if (!isStandalone) command.option('--config <file>', 'configuration file');
+  for (const child of command.commands) adopt(child, command, isStandalone);
+}
+
+/** Whether an answer to a program is due, also where the command line cannot be read. */
+function asksForJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return (end < 0 ? args : args.slice(0, end)).includes('--json');
+}
+
+/** A command line that cannot be read: request.invalid, as of a daemon. */
+function printUsageError(output: Output, { code, message }: CommanderError, json: boolean): void {
+  if (code === 'commander.help' && !json) {
+    output.exit(2);
+    return;
+  }
+  const text = code === 'commander.help' ? 'a command is due' : message.replace(/^error: /, '');
+  const remedy = '`regrow --help` lists the commands, `regrow COMMAND --help` says what each takes';
+  printError(output, new RegrowError('request.invalid', text, { remedy }), json);
 }
