@@ -10,8 +10,8 @@ interface ExplainOptions extends ReaderOptions {
 
 /** `regrow explain PACKAGE`: why it is where it is. Exit code 1 where it is failing. */
 export function explainCommand(context: CliContext): Command {
-  return readerCommand('explain', 'why a package is where it is')
-    .argument('<package>', 'name of the recipe')
+  return readerCommand('explain', 'why a package or an image is where it is')
+    .argument('<package>', 'name of a recipe, of one of its packages, or NAME:TAG of an image')
     .addHelpText('after', '\nExample: regrow explain jq --history')
     .option('--history', 'what happened to it, newest first')
     .option('--limit <number>', 'most events of its history', parseLimit, 50)

@@ -16,10 +16,13 @@ const buildKeyPattern = /^[0-9a-f]{64}$/;
 /** The build that a name means: the one that stands in the way, else the newest. Errors: request.not-found. */
 async function buildOf(reader: Reader, name: string): Promise<string> {
   if (buildKeyPattern.test(name)) return name;
-  const { blocker, builds } = await reader.explain(name);
-  const key = blocker.buildKey ?? builds.find((build) => build.package === name)?.key;
+  const { package: recipe, blocker, builds } = await reader.explain(name);
+  const key = blocker.buildKey ?? builds.find((build) => build.package === recipe)?.key;
   if (key === undefined)
-    throw new RegrowError('request.not-found', `${name} has not been built yet`, { package: name });
+    throw new RegrowError('request.not-found', `${recipe} has not been built yet`, {
+      package: recipe,
+      remedy: `\`regrow explain ${recipe}\` says what it waits for`,
+    });
   return key;
 }
 
@@ -46,7 +49,10 @@ export function logsCommand(context: CliContext): Command {
           else if (shown !== '') output.write(shown);
           if (piece?.ended === true) break;
           if (options.follow !== true) {
-            if (piece === undefined) throw new RegrowError('request.not-found', `build ${key} has no log yet`);
+            if (piece === undefined)
+              throw new RegrowError('request.not-found', `build ${key} has no log yet`, {
+                remedy: 'wait for it with --follow; `regrow queue` says when its turn comes',
+              });
             break;
           }
           output.progress(piece === undefined ? 'waiting for the build to start' : undefined);

@@ -6,6 +6,7 @@ import { parseTarget } from '../model/target.ts';
 import { latestBuilds, newestFirst, summariseBuild } from './builds.ts';
 import { type FactPorts, gatherFacts, type PackageFacts, type PublishedOrigin } from './facts.ts';
 import { explainImage } from './images.ts';
+import { generationTargets } from './repository.ts';
 import { actionsFor, type NextStep, nextStep, stateOf } from './sentences.ts';
 import { findBlocker, gitVersion, type ReportSettings } from './stage.ts';
 
@@ -184,5 +185,21 @@ export async function explainName(
   now: string,
 ): Promise<Explanation | undefined> {
   const facts = await gatherFacts(ports, name);
-  return facts === undefined ? explainImage(ports, settings, name, now) : explain(facts, settings, now);
+  if (facts !== undefined) return explain(facts, settings, now);
+  const image = await explainImage(ports, settings, name, now);
+  if (image !== undefined) return image;
+  const origin = await originOf(ports.repository, name);
+  const parent = origin === undefined ? undefined : await gatherFacts(ports, origin);
+  return parent === undefined ? undefined : explain(parent, settings, now);
+}
+
+/** The recipe that a published package is made by. */
+async function originOf(repository: FactPorts['repository'], name: string): Promise<string | undefined> {
+  const current = await repository.current();
+  if (current === undefined) return undefined;
+  for (const target of generationTargets(current)) {
+    const found = (await repository.packages(current, target)).find(({ info }) => info.name === name);
+    if (found !== undefined) return found.info.origin;
+  }
+  return undefined;
 }

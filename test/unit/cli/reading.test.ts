@@ -140,6 +140,16 @@ describe('explain', () => {
     expect((await run(explainCommand, ['hello'])).exitCode).toBe(0);
   });
 
+  test('knows a recipe by the packages that it makes', async () => {
+    await fill();
+    const { out, exitCode } = await run(explainCommand, ['zlib-dev']);
+    expect(out).toMatch(/^zlib failing\n/);
+    expect(exitCode).toBe(1);
+    const { out: log } = await run(logsCommand, ['zlib-dev']);
+    expect(log).not.toBe('');
+    expect(log).toBe((await run(logsCommand, ['zlib'])).out);
+  });
+
   test('an unknown package is an error with a remedy, in JSON too', async () => {
     const text = await run(explainCommand, ['none']);
     expect(text.err).toBe(
