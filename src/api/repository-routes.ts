@@ -92,7 +92,8 @@ export function addRepositoryRoutes(app: FastifyInstance, objects: Objects, repo
     async handler(request, reply) {
       const address = keySchema.safeParse(request.params);
       const object = address.success ? await objects.stream(publicKeyKey(address.data.file)) : undefined;
-      if (object === undefined) throw notFound('no such key');
+      if (object === undefined)
+        throw notFound('no such key is trusted', '`regrow keys list` says which there are: NAME.rsa.pub');
       return sendObject(request, reply, object, { type: 'application/x-pem-file', cacheControl: 'no-cache' });
     },
   });

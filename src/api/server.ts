@@ -19,7 +19,7 @@ import { addHookRoutes } from './hook-routes.ts';
 import { addOciRoutes } from './oci-routes.ts';
 import { addPageRoutes, sendHtml } from './page-routes.ts';
 import type { ApiPorts } from './ports.ts';
-import { statusOf } from './replies.ts';
+import { notFound, statusOf } from './replies.ts';
 import { addRepositoryRoutes } from './repository-routes.ts';
 import { createSnapshots } from './snapshots.ts';
 import { addViewRoutes } from './view-routes.ts';
@@ -107,7 +107,12 @@ async function build(ports: ApiPorts, options: ApiOptions): Promise<{ app: Fasti
   });
   app.setErrorHandler((error, request, reply) => sendError(request, reply, error, settings.title));
   app.setNotFoundHandler((request, reply) =>
-    sendError(request, reply, new RegrowError('request.not-found', 'there is nothing at this address'), settings.title),
+    sendError(
+      request,
+      reply,
+      notFound('there is nothing at this address', 'docs/api.md lists what there is'),
+      settings.title,
+    ),
   );
 
   const repository = createRepositoryView(objects);

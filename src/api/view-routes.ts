@@ -34,6 +34,7 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
   const field = issue?.path.join('.') ?? '';
   throw new RegrowError('request.invalid', `${field === '' ? 'the request' : field}: ${issue?.message ?? ''}`, {
     field,
+    remedy: 'docs/api.md says what each request takes',
   });
 }
 
@@ -59,7 +60,8 @@ async function readAttempts(ports: Pick<ApiPorts, 'ledger'>, key: string): Promi
     if (entry === undefined) break;
     attempts.push(entry.value);
   }
-  if (attempts.length === 0) throw notFound(`there is no build ${key}`);
+  if (attempts.length === 0)
+    throw notFound(`there is no build ${key}`, '`regrow explain PACKAGE` lists its newest builds');
   return attempts;
 }
 

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { RegrowError } from '../errors.ts';
 import type { Generation } from '../model/publication.ts';
-import { lostText, planWithdrawal, type Withdrawal } from '../model/withdrawal.ts';
+import { changesContent, lostText, planWithdrawal, type Withdrawal } from '../model/withdrawal.ts';
 import type { RepositoryView } from '../report/repository.ts';
 import { checkCaller } from './caller.ts';
 import type { ApiPorts } from './ports.ts';
@@ -55,16 +55,27 @@ export function addWithdrawRoutes(app: FastifyInstance, ports: ApiPorts, reposit
     const current = await published(repository);
     if (undo) {
       const held = (current.withdrawn ?? []).filter((one) => one.rolledBackTo !== undefined);
-      if (held.length === 0) throw new RegrowError('request.invalid', 'no rollback holds anything back');
+      if (held.length === 0) {
+        throw new RegrowError('request.invalid', 'no rollback holds anything back', {
+          remedy: '`regrow generations` says what came and went',
+        });
+      }
       await requests.rollBack(undefined);
       return reply.code(202).send({ asked: [`free ${held.length} versions that a rollback holds back`] });
     }
     // The one before the content of now.
     const goal = to ?? (current.rolledBackTo ?? current.generation) - 1;
-    if (goal === current.generation || (await repository.generation(goal)) === undefined) {
+    const older = goal === current.generation ? current : await repository.generation(goal);
+    if (older === undefined) {
+      throw notFound(`generation ${goal} is not kept`, '`regrow generations` lists those that are');
+    }
+    if (older === current) {
+      throw notFound(`generation ${goal} is the one of now`, '`regrow generations` lists the older ones');
+    }
+    if (!(await changesContent(repository, current, older))) {
       throw notFound(
-        goal === current.generation ? `generation ${goal} is the one of now` : `generation ${goal} is not kept`,
-        '`regrow generations` lists those that are',
+        `generation ${goal} has nothing else than what is published now; what was withdrawn stays away`,
+        '`regrow generations` says what came and went',
       );
     }
     await requests.rollBack(goal);
@@ -74,7 +85,7 @@ export function addWithdrawRoutes(app: FastifyInstance, ports: ApiPorts, reposit
 
 async function published(repository: RepositoryView): Promise<Generation> {
   const current = await repository.current();
-  if (current === undefined) throw notFound('nothing is published yet');
+  if (current === undefined) throw notFound('nothing is published yet', '`regrow status` says what is on its way');
   return current;
 }
 

@@ -74,7 +74,10 @@ export function rollbackCommand(context: CliContext): Command {
       withReader(context, options, async (reader) => {
         const { undo = false } = options;
         if (undo && to !== undefined)
-          throw new RegrowError('request.invalid', '--undo takes no generation', { field: 'generation' });
+          throw new RegrowError('request.invalid', '--undo takes no generation', {
+            field: 'generation',
+            remedy: 'leave the number out: all that a rollback holds back is freed',
+          });
         const asked = await reader.rollBack({ undo, ...(to === undefined ? {} : { to }) });
         if (options.json === true) context.output.json({ asked });
         else context.output.write(`asked for: ${asked.join(', ')}\n`);

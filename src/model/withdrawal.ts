@@ -99,6 +99,31 @@ export async function readPublished(reader: GenerationReader, generation: Genera
   return published;
 }
 
+/** What a rollback to a generation publishes of it: what was withdrawn for good stays away. */
+export function rolledBackContent(old: Published, current: Generation): Published {
+  const final = new Set((current.withdrawn ?? []).filter((one) => one.rolledBackTo === undefined).map(versionOf));
+  return new Map(
+    Object.keys(current.targets).map((name) => {
+      const target = name as TargetName;
+      return [target, (old.get(target) ?? []).filter(({ info }) => !final.has(versionOf(info)))];
+    }),
+  );
+}
+
+/** Whether a rollback to a generation would publish something else than is published now. */
+export async function changesContent(
+  reader: GenerationReader,
+  current: Generation,
+  goal: Generation,
+): Promise<boolean> {
+  const before = await readPublished(reader, current);
+  const after = rolledBackContent(await readPublished(reader, goal), current);
+  return [...before].some(([target, packages]) => {
+    const there = new Set(after.get(target)?.map(({ digest }) => digest));
+    return there.size !== packages.length || packages.some(({ digest }) => !there.has(digest));
+  });
+}
+
 /** Each target's packages without some, and with some others; not sorted. */
 export function withoutAndWith(
   published: Published,
@@ -113,6 +138,11 @@ export function withoutAndWith(
       [...packages.filter((one) => !gone.has(nameOf(one))), ...coming.filter((one) => one.target === target)],
     ]),
   );
+}
+
+/** A version of a recipe, as what was withdrawn is known by. */
+export function versionOf({ origin, version }: { readonly origin: string; readonly version: string }): string {
+  return `${origin} ${version}`;
 }
 
 /** The newest older version of a recipe in the generations that are kept, which nobody withdrew. */

@@ -8,6 +8,8 @@ import {
   lostText,
   planWithdrawal,
   readPublished,
+  rolledBackContent,
+  versionOf,
   type WithdrawalOrder,
   withoutAndWith,
 } from '../model/withdrawal.ts';
@@ -93,14 +95,7 @@ export async function rollBack(
   const before = await readPublished(reader, current.generation);
   const old = await readPublished(reader, goal);
   const known = current.generation.withdrawn ?? [];
-  const final = new Set(known.filter((one) => one.rolledBackTo === undefined).map(versionOf));
-  const after = new Map<TargetName, readonly Artifact[]>();
-  for (const target of before.keys()) {
-    after.set(
-      target,
-      (old.get(target) ?? []).filter(({ info }) => !final.has(versionOf(info))),
-    );
-  }
+  const after = rolledBackContent(old, current.generation);
   const stays = new Set([...after.values()].flat().map(({ info }) => versionOf(info)));
   await checkBlobs(objects, [...after.values()].flat());
   const at = ports.clock.now().toISOString();
@@ -162,10 +157,6 @@ async function checkBlobs(objects: Objects, artifacts: readonly Artifact[]): Pro
 
 function sortAll(packages: ReadonlyMap<TargetName, readonly Artifact[]>): ReadonlyMap<TargetName, readonly Artifact[]> {
   return new Map([...packages].map(([target, list]) => [target, list.toSorted(compareArtifacts)]));
-}
-
-function versionOf({ origin, version }: { readonly origin: string; readonly version: string }): string {
-  return `${origin} ${version}`;
 }
 
 /** Later reasons take the place of earlier ones for the same version. */

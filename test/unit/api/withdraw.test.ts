@@ -86,17 +86,18 @@ describe('withdrawing', () => {
 });
 
 describe('rolling back', () => {
-  async function make(change: Partial<Generation>): Promise<void> {
-    const generation = await publish(world, 3, settings.targets, { zlib: '1.0-r0' });
+  async function make(change: Partial<Generation>, content: Record<string, string> = { zlib: '1.0-r0' }) {
+    const generation = await publish(world, 3, settings.targets, content);
     await world.objects.put('repository/current', Buffer.from(JSON.stringify({ ...generation, ...change })));
   }
 
   test('without a number is to the generation before; after a rollback, before the one that it went to', async () => {
     expect(await post('/v1/rollbacks', {})).toEqual({ status: 202, body: { asked: ['roll back to generation 1'] } });
-    await make({ rolledBackTo: 2 });
+    await make({ rolledBackTo: 2 }, { zlib: '1.1-r0', hello: '1.0-r0' });
     await post('/v1/rollbacks', {});
-    await post('/v1/rollbacks', { to: 2 });
-    expect(world.queue.asked).toEqual(['rollback 1', 'rollback 1', 'rollback 2']);
+    // What it went to is what is published.
+    expect((await post('/v1/rollbacks', { to: 2 })).status).toBe(404);
+    expect(world.queue.asked).toEqual(['rollback 1', 'rollback 1']);
   });
 
   test('to what is not kept, or is now, is refused', async () => {
@@ -105,6 +106,16 @@ describe('rolling back', () => {
       body: { error: { message: 'generation 9 is not kept' } },
     });
     expect((await post('/v1/rollbacks', { to: 2 })).status).toBe(404);
+  });
+
+  test('that would change nothing, as all that came since was withdrawn, says so', async () => {
+    const gone: Withdrawn = { origin: 'zlib', version: '1.1-r0', reason: 'x', at: before(1) };
+    await make({ withdrawn: [gone] });
+    expect(await post('/v1/rollbacks', { to: 1 })).toMatchObject({
+      status: 404,
+      body: { error: { message: expect.stringMatching(/^generation 1 has nothing else/), remedy: expect.any(String) } },
+    });
+    expect(world.queue.asked).toEqual([]);
   });
 
   test('is undone where something is held back', async () => {
