@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import { createExec } from '../adapters/exec.ts';
 import { readRecipeDirectory } from '../adapters/recipe-directory.ts';
 import type { LoadedConfig } from '../config/load.ts';
@@ -48,6 +49,8 @@ export async function recipeTexts(
   if (folder !== undefined) return readRecipeDirectory(folder).recipes;
   const { kind, repository: place } = config.forge;
   const isHere = kind === 'git' && existsSync(place);
+  const missing = missingRepository(config);
+  if (missing !== undefined) throw missing;
   const directory = isHere ? place : statePaths(config).commandMirror;
   const repository = openRecipeMirror({ exec: createExec(), config, directory }, secrets);
   if (!isHere) await repository.refresh(signal);
@@ -58,4 +61,13 @@ export async function recipeTexts(
   );
   const contents = await repository.read(files.map(({ blob }) => blob));
   return files.map(({ path, blob }) => ({ path, text: Buffer.from(contents.get(blob) ?? []).toString('utf8') }));
+}
+
+/** What is wrong where the recipes are to be in a repository on this machine that is not there. */
+export function missingRepository({ forge: { kind, repository } }: LoadedConfig['config']): RegrowError | undefined {
+  if (kind !== 'git' || !isAbsolute(repository) || existsSync(repository)) return undefined;
+  return new RegrowError('config.invalid', `there is no repository of recipes at ${repository}`, {
+    field: 'forge.repository',
+    remedy: '`regrow init` makes one; or name a configuration with --config, or a folder of recipes with --recipes',
+  });
 }

@@ -102,14 +102,17 @@ export function exitCodeOf(code: ErrorCode): ExitCode {
 }
 
 function errorText(report: ErrorReport, style: Style): string {
-  const { code, message, file, line, field, remedy } = report;
-  const where =
-    // Most messages about a file begin with its place.
-    file === undefined || message.startsWith(`${file}:`)
-      ? ''
-      : ` (${file}${line === undefined ? '' : `:${line}`}${field === undefined ? '' : `, ${field}`})`;
-  const first = `${paint('error', 'bad', style)} ${code}: ${printable(message)}${printable(where)}`;
+  const { code, message, remedy } = report;
+  const first = `${paint('error', 'bad', style)} ${code}: ${printable(message)}${printable(placeText(report))}`;
   return remedy === undefined ? `${first}\n` : `${first}\n  ${printable(remedy)}\n`;
+}
+
+/** What a message leaves open of where it is; most messages about a file name it. */
+function placeText({ message, file, line, field }: ErrorReport): string {
+  if (file === undefined || message.startsWith(`${file}:`)) return '';
+  const place = line === undefined ? file : `${file}:${line}`;
+  const open = [place, field].filter((part) => part !== undefined && !message.includes(part));
+  return open.length === 0 ? '' : ` (${open.join(', ')})`;
 }
 
 /** The one place that prints an error: text on standard error, or with --json one line on standard output. */

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { loadConfig, secretValues } from '../config/load.ts';
 import { createLogger } from '../log.ts';
 import { type RoleName, roleNames, startDaemon } from '../roles/daemon.ts';
+import { missingRepository } from './check-recipes.ts';
 import type { CliContext } from './context.ts';
 import { runCommand } from './output.ts';
 import { interrupted } from './signals.ts';
@@ -23,6 +24,9 @@ export function runCommandOf({ output }: Pick<CliContext, 'output'>): Command {
       const { config: file, role, json = false } = command.optsWithGlobals<RunFlags>();
       await runCommand(output, json, async () => {
         const loaded = loadConfig({ file, roles: role });
+        const missing = role === undefined || role.includes('conductor') ? missingRepository(loaded.config) : undefined;
+        // It may come while the daemon runs.
+        if (missing !== undefined) output.note(`warning: ${missing.message}: \`regrow init\` makes one`);
         const log = createLogger({ level: loaded.config.logLevel, secrets: secretValues(loaded.secrets) });
         const { signal, end } = interrupted();
         try {

@@ -47,6 +47,17 @@ test('an error has its code, message, place and remedy; in JSON too', () => {
   });
 });
 
+test('a message that names the file says only what is open', () => {
+  const text = streams(false);
+  const error = { file: '/etc/regrow.yaml', field: '--config' };
+  printError(text.output, new RegrowError('config.invalid', '/etc/regrow.yaml cannot be read', error), false);
+  printError(text.output, new RegrowError('config.invalid', '--config /etc/regrow.yaml is empty', error), false);
+  expect(text.written.err).toBe(
+    'error config.invalid: /etc/regrow.yaml cannot be read (--config)\n' +
+      'error config.invalid: --config /etc/regrow.yaml is empty\n',
+  );
+});
+
 test('a message that begins with its place does not say it twice', () => {
   const error = new RegrowError('config.invalid', 'regrow.yaml:3: api.port: must be a number', {
     file: 'regrow.yaml',
