@@ -143,12 +143,9 @@ export async function createMelangeFixture(program: string): Promise<MelangeFixt
     async said(line) {
       while (!live.includes(`${line}\n`)) await sleep(50);
     },
-    hostRequest({ melange: _, ...request }) {
-      return {
-        ...request,
-        engine: 'host',
-        engineVersion: fixture.request(request.recipe.text, request.target).engineVersion,
-      };
+    hostRequest(request) {
+      const { engine, engineVersion } = fixture.request(request.recipe.text, request.target);
+      return { ...request, engine, engineVersion, melange: undefined };
     },
   };
 }

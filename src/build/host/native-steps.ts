@@ -121,7 +121,7 @@ async function fetchArchive(
 
 async function checkOut(inputs: Inputs, workingDirectory: string, context: NativeStepContext): Promise<BuildSource> {
   const { workspace, say } = context;
-  const { repository, tag, expected } = gitInputs(inputs);
+  const { repository, expected } = gitInputs(inputs);
   const destination = workspacePath(workingDirectory, inputs['destination'] ?? '.', context);
   if (await workspace.exists(`${destination}/.git`)) {
     throw new RegrowError(

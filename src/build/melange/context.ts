@@ -1,21 +1,17 @@
 import type { MelangeProgram } from '../../model/build.ts';
 import type { Arch } from '../../model/target.ts';
-import type { Clock } from '../../ports/clock.ts';
 import type { Exec } from '../../ports/exec.ts';
 import type { Git } from '../../ports/git.ts';
-import type { Objects } from '../../ports/objects.ts';
 import type { Sources } from '../../ports/sources.ts';
 import type { Workspaces } from '../../ports/workspace.ts';
-import type { BuildNames } from '../build-run.ts';
+import type { BuildRunContext } from '../build-run.ts';
 
 /** What the melange engine works with; the same for every build. */
-export interface MelangeEngineContext {
+export interface MelangeEngineContext extends BuildRunContext {
   readonly workspaces: Workspaces;
   readonly exec: Exec;
   readonly sources: Sources;
   readonly git: Git;
-  readonly objects: Objects;
-  readonly clock: Clock;
   /** Architectures that recipes are run for here: this machine's, and those that it emulates. */
   readonly arches: readonly Arch[];
   /** Absolute path of melange. Throws tool.missing where there is none. */
@@ -36,9 +32,6 @@ export interface MelangeEngineContext {
   readonly shippedPipelines: ReadonlyMap<string, string>;
   /** Namespace of package URLs in SBOMs. */
   readonly namespace: string;
-  /** Name of this builder. */
-  readonly builder: string;
-  readonly liveLog?: { add(buildKey: string, text: string): void; end(buildKey: string): Promise<void> };
 }
 
 /** Directories of a build, relative to its workspace. */

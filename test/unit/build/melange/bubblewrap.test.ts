@@ -45,13 +45,14 @@ describe('the bwrap that melange finds', () => {
     );
     const at = args.indexOf('--clearenv');
     expect(args.slice(0, at + 1)).toEqual(['--unshare-net', ...given.slice(0, 4)]);
-    expect(args.slice(at + 1, at + 16)).toEqual([
-      ...['--setenv', 'GIT_CONFIG_COUNT', '2'],
-      ...['--setenv', 'GIT_CONFIG_KEY_0', 'url.file:///var/cache/melange/git/0.insteadOf'],
-      ...['--setenv', 'GIT_CONFIG_VALUE_0', repository],
-      ...['--setenv', 'GIT_CONFIG_KEY_1', 'url.file:///var/cache/melange/git/1.insteadOf'],
-      ...['--setenv', 'GIT_CONFIG_VALUE_1', 'b'],
-    ]);
+    const settings = [
+      ['GIT_CONFIG_COUNT', '2'],
+      ['GIT_CONFIG_KEY_0', 'url.file:///var/cache/melange/git/0.insteadOf'],
+      ['GIT_CONFIG_VALUE_0', repository],
+      ['GIT_CONFIG_KEY_1', 'url.file:///var/cache/melange/git/1.insteadOf'],
+      ['GIT_CONFIG_VALUE_1', 'b'],
+    ];
+    expect(args.slice(at + 1, at + 16)).toEqual(settings.flatMap((setting) => ['--setenv', ...setting]));
     expect(args.slice(at + 16)).toEqual(given.slice(4));
   });
 });
