@@ -65,7 +65,6 @@ export async function startFakeSigstore(): Promise<FakeSigstore> {
       if (!/\d{14}\.\d{1,2}Z/.test(bytesOf(answer.response).toString('latin1'))) return answer;
     }
   };
-  let tlog: Awaited<ReturnType<typeof initializeTLog>> | undefined;
 
   /** What Rekor makes of an envelope before it logs it (sigstore/rekor `pkg/types/dsse/v0.0.1/entry.go`), which the mock does not. */
   function canonical(proposed: Entry): object {
@@ -84,7 +83,7 @@ export async function startFakeSigstore(): Promise<FakeSigstore> {
   }
 
   const log: HandlerFn = async (body) => {
-    const entry = await tlog?.log(canonical(JSON.parse(body) as Entry));
+    const entry = await tlog.log(canonical(JSON.parse(body) as Entry));
     return { statusCode: 201, response: JSON.stringify(entry), contentType: 'application/json' };
   };
   const give: HandlerFn = async () => ({
@@ -126,7 +125,7 @@ export async function startFakeSigstore(): Promise<FakeSigstore> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  tlog = await initializeTLog(address, logKeys);
+  const tlog = await initializeTLog(address, logKeys);
 
   const since = { start: '2020-01-01T00:00:00.000Z' };
   const logOf = (publicKey: Buffer, keyId: Uint8Array) => ({

@@ -103,7 +103,7 @@ function failureOf(thrown: unknown, signal: AbortSignal | undefined): RegrowErro
   if (signal?.aborted === true) {
     return new RegrowError('aborted', 'stopped signing', { retry: 'now', cause: thrown });
   }
-  const code = thrown instanceof InternalError ? String(thrown.code) : '';
+  const code = thrown instanceof InternalError ? thrown.code : '';
   if (code === 'IDENTITY_TOKEN_PARSE_ERROR') {
     // Neither its message nor its cause: the token is in it.
     return new RegrowError(

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createKeyless } from '../../../src/adapters/sigstore/keyless.ts';
 import { signDsse } from '../../../src/formats/dsse.ts';
@@ -10,9 +13,11 @@ import { readCurrent, readPackages } from '../../../src/publish/manifest.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryObjects, type MemoryObjects } from '../../fakes/memory-objects.ts';
 import { type FakeSigstore, identity, identityToken, startFakeSigstore } from '../../fakes/sigstore.ts';
+import { findCosign } from '../../support/cosign.ts';
 import { makePackage } from '../../support/package-trees.ts';
 import { createTestSigner } from '../../support/test-signer.ts';
 
+const cosignAt = await findCosign();
 const type = 'application/vnd.in-toto+json';
 const signer = createTestSigner('box');
 const foreign = createTestSigner('box');
@@ -43,7 +48,12 @@ async function publish(name: string, by: Signer | 'nobody' = signer, subject?: s
   await objects.put(key, bytes);
   const attest = async (_: unknown, { digest }: { readonly digest: string }) => {
     if (by === 'nobody') return undefined;
-    const statement = JSON.stringify({ _type: 'x', subject: [{ name, digest: { sha256: subject ?? digest } }] });
+    const statement = JSON.stringify({
+      _type: 'https://in-toto.io/Statement/v1',
+      subject: [{ name, digest: { sha256: subject ?? digest } }],
+      predicateType: 'https://slsa.dev/provenance/v1',
+      predicate: {},
+    });
     return putBlob(objects, Buffer.from(`${JSON.stringify(signDsse(type, Buffer.from(statement), [by]))}\n`));
   };
   const clock = createManualClock('2026-06-01T09:00:00Z');
@@ -104,4 +114,38 @@ test('when Sigstore stops answering, what has been signed is kept, and the rest 
   expect(await objects.list(bundlesPrefix)).toHaveLength(2);
   sigstore.faults.clear();
   expect(await sign()).toEqual({ signed: 1, skipped: [] });
+});
+
+test.skipIf(cosignAt === undefined)('cosign verifies a package with its bundle, and refuses another file', async () => {
+  await publish('one');
+  await sign();
+  const { artifact, bundle } = await published('one');
+  const folder = mkdtempSync(join(tmpdir(), 'regrow-bundle-'));
+  try {
+    const write = (name: string, content: string | Uint8Array) => {
+      writeFileSync(join(folder, name), content);
+      return join(folder, name);
+    };
+    const bytes = (await objects.get(blobKey(artifact.digest)))!.bytes;
+    const [file, other] = [write('one.apk', bytes), write('other.apk', Buffer.concat([bytes, Buffer.from('x')]))];
+    const args = [
+      'verify-blob-attestation',
+      '--new-bundle-format',
+      '--bundle',
+      write('one.sigstore.json', bundle),
+      '--trusted-root',
+      write('root.json', JSON.stringify(sigstore.trustedRoot)),
+      '--type',
+      'slsaprovenance1',
+      '--certificate-identity',
+      identity.subject,
+      '--certificate-oidc-issuer',
+      identity.issuer,
+    ];
+    const cosign = cosignAt!(folder);
+    await cosign([...args, file]);
+    await expect(cosign([...args, other])).rejects.toThrow(/provided artifact digest does not match/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

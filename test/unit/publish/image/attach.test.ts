@@ -210,10 +210,15 @@ test('an identity signs beside the keys, and then all have bundles; without an a
   expect(record.signed.map(({ by }) => by)).toEqual([sha256(signer.publicKey), 'identity']);
   expect(signatures[1]?.annotations['dev.sigstore.cosign/certificate']).toMatch(/^-----BEGIN CERTIFICATE-----\n/);
   expect(attestations).toHaveLength(4);
+  const predicates = [
+    'https://sigstore.dev/cosign/sign/v1',
+    'https://spdx.dev/Document',
+    'https://apko.dev/image-configuration',
+  ];
   const bundles = record.referrers.filter(({ artifactType }) => artifactType.includes('sigstore.bundle'));
   expect(bundles.map(({ annotations }) => annotations?.['dev.sigstore.bundle.predicateType'])).toEqual([
-    ...['https://sigstore.dev/cosign/sign/v1', 'https://spdx.dev/Document', 'https://apko.dev/image-configuration'],
-    ...['https://sigstore.dev/cosign/sign/v1', 'https://spdx.dev/Document', 'https://apko.dev/image-configuration'],
+    ...predicates,
+    ...predicates,
   ]);
   const { calls } = keyless;
   await attachTo(objects, image, signer, { keyless });

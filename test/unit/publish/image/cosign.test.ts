@@ -37,9 +37,8 @@ async function publish(directory: string, sigstore: FakeSigstore | undefined) {
   const signer = { ...keys.young, older: [keys.old] };
   const hex = digest.replace('sha256:', '');
   const stored = await readStoredImage(world.objects, 'hello:latest', hex);
-  await attachToImage(world.objects, signer, stored, hex, attachFacts(image), {
-    ...(sigstore === undefined ? {} : { keyless: keylessAt(sigstore.address) }),
-  });
+  const options = sigstore === undefined ? {} : { keyless: keylessAt(sigstore.address) };
+  await attachToImage(world.objects, signer, stored, hex, attachFacts(image), options);
   await announceImageKeys(world.objects, signer, { trusted: [signer, keys.old], retired: [] });
   for (const [name, { publicKey }] of Object.entries(keys)) writeFileSync(join(directory, name), publicKey);
   const api = await startTestApi(world);
@@ -111,7 +110,9 @@ describe.skipIf(cosignAt === undefined)('cosign, of an image that keys have sign
   let published: Published;
   let cosign: Cosign;
   const byKey = (key: KeyName) => [
-    ...['--allow-insecure-registry', '--insecure-ignore-tlog', '--key'],
+    '--allow-insecure-registry',
+    '--insecure-ignore-tlog',
+    '--key',
     join(directory, key),
   ];
 
@@ -189,8 +190,11 @@ describe.skipIf(cosignAt === undefined)('cosign, of an image that an identity ha
   const common = () => ['--allow-insecure-registry', '--trusted-root', join(directory, 'root.json')];
   const byKey = (key: KeyName) => [...common(), '--insecure-ignore-tlog', '--key', join(directory, key)];
   const byIdentity = (subject = identity.subject, issuer = identity.issuer) => [
-    ...[...common(), '--certificate-identity', subject],
-    ...['--certificate-oidc-issuer', issuer],
+    ...common(),
+    '--certificate-identity',
+    subject,
+    '--certificate-oidc-issuer',
+    issuer,
   ];
 
   const pemFile = (name: string, kind: string, base64: string) => {
