@@ -19,7 +19,8 @@ export function addCollectionRoutes(app: FastifyInstance, ports: ApiPorts, repos
   app.post('/v1/collections', async (request, reply) => {
     checkCaller(request, settings.token);
     const { dry } = parseInput(orderSchema, request.body ?? {});
+    const at = ports.clock.now().toISOString();
     await requests.collect(dry);
-    return reply.code(202).send({ asked: [dry ? 'look for what nothing uses' : 'remove what nothing uses'] });
+    return reply.code(202).send({ asked: [dry ? 'look for what nothing uses' : 'remove what nothing uses'], at });
   });
 }

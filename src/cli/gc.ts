@@ -45,12 +45,11 @@ async function collect(reader: Reader, dry: boolean, wait: CliContext['pause']):
   };
   const failures = async () =>
     (await reader.events({ limit: 20 })).filter(({ id }) => id.startsWith('problem/collect-'));
-  const before = (await newest())?.at;
   const known = new Set((await failures()).map(({ id }) => id));
-  await reader.collect(dry);
+  const at = await reader.collect(dry);
   for (let looks = 0; looks < mostLooks; looks += 1) {
     const collection = await newest();
-    if (collection !== undefined && collection.at !== before) return collection;
+    if (collection !== undefined && collection.asked >= at) return collection;
     const failure = (await failures()).find(({ id }) => !known.has(id));
     if (failure !== undefined) return failure.text;
     await wait(pause);

@@ -43,6 +43,7 @@ const eventsSchema = z.object({ events: z.array(ledgerEventSchema.extend({ seque
 const generationsSchema = z.object({ generations: z.array(generationSchema) });
 const collectionsSchema = z.object({ last: collectionSchema.optional(), looked: collectionSchema.optional() });
 const askedSchema = z.object({ asked: z.array(z.string()) });
+const collectingSchema = z.object({ at: z.iso.datetime() });
 
 function unreachable(server: string, cause: unknown): RegrowError {
   return new RegrowError('daemon.unreachable', `no regrow daemon answers at ${server}`, {
@@ -99,14 +100,16 @@ export function createHttpReader({ server, token }: HttpReaderOptions): Reader {
     });
   }
 
-  async function post(path: string, body?: unknown): Promise<readonly string[]> {
+  function send<T>(schema: z.ZodType<T>, path: string, body?: unknown): Promise<T> {
     const headers: Record<string, string> = {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
-    return (await read(askedSchema, path, { method: 'POST', headers, ...content })).asked;
+    return read(schema, path, { method: 'POST', headers, ...content });
   }
+
+  const post = async (path: string, body?: unknown) => (await send(askedSchema, path, body)).asked;
 
   const named = (name: string): string => `/v1/packages/${encodeURIComponent(name)}`;
   return {
@@ -136,7 +139,7 @@ export function createHttpReader({ server, token }: HttpReaderOptions): Reader {
     withdraw: (order) => post('/v1/withdrawals', order),
     rollBack: (order) => post('/v1/rollbacks', order),
     collections: () => read(collectionsSchema, '/v1/collections'),
-    collect: (dry) => post('/v1/collections', { dry }),
+    collect: async (dry) => (await send(collectingSchema, '/v1/collections', { dry })).at,
     async close() {},
   };
 }

@@ -47,8 +47,8 @@ export interface Reader {
   rollBack(order: { readonly to?: number; readonly undo: boolean }): Promise<readonly string[]>;
   /** The last collection of what nothing uses, and the last one that only looked. */
   collections(): Promise<{ readonly last?: Collection | undefined; readonly looked?: Collection | undefined }>;
-  /** Asks for another one. Gives what was asked for. */
-  collect(dry: boolean): Promise<readonly string[]>;
+  /** Asks for another one. Gives when, ISO 8601 by the daemon's clock: one that was asked for before is not it. */
+  collect(dry: boolean): Promise<string>;
   close(): Promise<void>;
 }
 

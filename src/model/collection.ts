@@ -35,6 +35,8 @@ const amountsSchema = z.partialRecord(z.enum(collectedClasses), amountSchema);
 export const collectionSchema = z.strictObject({
   schema: z.literal(1),
   at: z.iso.datetime(),
+  /** When it was asked for. */
+  asked: z.iso.datetime(),
   /** Only looked: nothing was removed or noted. */
   dry: z.boolean(),
   removed: amountsSchema,

@@ -38,7 +38,7 @@ const mostNamed = 20;
  */
 export async function collectUnused(
   { objects, clock }: { readonly objects: Objects; readonly clock: Clock },
-  wanted: Wanted,
+  wanted: Wanted & { readonly at: string },
   options: CollectOptions,
 ): Promise<Collection> {
   const { patience, keepGenerations, dry = false, signal, most = mostRemoved } = options;
@@ -75,6 +75,7 @@ export async function collectUnused(
   const collection: Collection = {
     schema: 1,
     at,
+    asked: wanted.at,
     dry,
     removed: removed.amounts,
     waiting: left.amounts,

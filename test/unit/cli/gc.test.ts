@@ -25,6 +25,7 @@ function collectionOf(minutes: number, change: Partial<Collection> = {}): Collec
   return {
     schema: 1,
     at: before(minutes),
+    asked: before(minutes),
     dry: false,
     removed: { blob: { objects: 2, bytes: 2_500_000 }, log: { objects: 1, bytes: 900 } },
     waiting: { package: { objects: 1, bytes: 120 } },
@@ -52,7 +53,7 @@ async function run(argv: readonly string[], pause: CliContext['pause'] = async (
 test('gc asks, waits for the publisher, and says what went, what waits and what keeps the rest', async () => {
   await store(collectionOf(60, { removed: {} }));
   const { out, exitCode } = await run([], async () => {
-    await store(collectionOf(1));
+    await store(collectionOf(0));
   });
   expect(world.queue.asked).toEqual(['collect']);
   expect(exitCode).toBe(0);
@@ -73,9 +74,9 @@ test('gc asks, waits for the publisher, and says what went, what waits and what 
 
 test('--dry-run asks for a look, and prints that one, not what was removed meanwhile', async () => {
   await store(collectionOf(60));
-  const looked = collectionOf(1, { dry: true });
+  const looked = collectionOf(0, { dry: true });
   const { out } = await run(['--dry-run', '--json'], async () => {
-    await store(collectionOf(2));
+    await store(collectionOf(0));
     await store(looked);
   });
   expect(world.queue.asked).toEqual(['collect, only looking']);
@@ -94,7 +95,7 @@ test('why nothing was removed is said, and is an exit code', async () => {
 });
 
 test('a damaged store is said, by gc, by status and to Prometheus', async () => {
-  const { out, exitCode } = await run(['--dry-run'], () => store(collectionOf(1, { dry: true, missing: ['blobs/x'] })));
+  const { out, exitCode } = await run(['--dry-run'], () => store(collectionOf(0, { dry: true, missing: ['blobs/x'] })));
   expect(out).toContain('damaged: blobs/x is used and not there');
   expect(exitCode).toBe(1);
   await store(collectionOf(1, { missing: ['blobs/x'] }));
@@ -113,7 +114,7 @@ test('a damaged store is said, by gc, by status and to Prometheus', async () => 
 });
 
 test('a publisher that does not come to it is not waited for for ever', async () => {
-  const idle: OpenReader = async (server) => ({ ...(await stopped(server)), collect: async () => [] });
+  const idle: OpenReader = async (server) => ({ ...(await stopped(server)), collect: async () => before(0) });
   const { err, exitCode } = await run([], undefined, idle);
   expect(err).toContain('has not come to it yet');
   expect(exitCode).toBe(1);

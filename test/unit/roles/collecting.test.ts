@@ -102,7 +102,17 @@ async function finish(change: Partial<Collection> = {}): Promise<void> {
   if (job === undefined) throw new Error('nothing was asked for');
   const at = clock.now().toISOString();
   const removed = { blob: { objects: 2, bytes: 1500 }, log: { objects: 1, bytes: 600 } };
-  const collection: Collection = { schema: 1, at, dry: false, removed, waiting: {}, kept: {}, missing: [], ...change };
+  const collection: Collection = {
+    schema: 1,
+    at,
+    asked: at,
+    dry: false,
+    removed,
+    waiting: {},
+    kept: {},
+    missing: [],
+    ...change,
+  };
   await storeResult(objects, { kind: 'collected', effect: `collect-${requestDigest(job.request)}`, at, collection });
   job.state = 'completed';
 }

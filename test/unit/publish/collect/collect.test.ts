@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 
 function collect(own: Objects = objects, change: { dry?: boolean; most?: number; signal?: AbortSignal } = {}) {
-  const nobody = { builds: [], inputs: [], logs: [] };
+  const nobody = { at: '2026-06-01T08:00:00.000Z', builds: [], inputs: [], logs: [] };
   return collectUnused({ objects: own, clock }, nobody, { patience, keepGenerations: 2, ...change });
 }
 
