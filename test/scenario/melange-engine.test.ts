@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { runMelangeBuild } from '../../src/build/melange/engine.ts';
 import { type Apk, readApk } from '../../src/formats/apk.ts';
 import type { BuildRequest, BuildResult } from '../../src/model/build.ts';
 import { digestOf } from '../../src/model/canonical.ts';
@@ -37,6 +38,21 @@ pipeline:
       echo text > "\${{targets.destdir}}/usr/share/subject/text"
 ${steps.replaceAll(/^/gm, '      ')}
 `;
+
+/** Command lines of programs that run and name this folder. */
+function programsBelow(folder: string): readonly string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((id) => {
+      try {
+        return [readFileSync(`/proc/${id}/cmdline`, 'utf8').replaceAll('\0', ' ')];
+      } catch {
+        // It has ended meanwhile.
+        return [];
+      }
+    })
+    .filter((line) => line.includes(folder));
+}
 
 describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { timeout: 240_000 }, () => {
   let fixture: MelangeFixture;
@@ -175,10 +191,12 @@ describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { ti
     const controller = new AbortController();
     const running = fixture.melangeBuild(fixture.melangeRequest(script('echo begun\nsleep 300')), controller.signal);
     await fixture.said('begun');
+    expect(programsBelow(fixture.workDirectory).length).toBeGreaterThan(0);
     controller.abort();
     const started = Date.now();
     await expect(running).rejects.toMatchObject({ code: 'aborted', retry: 'now' });
     expect(Date.now() - started).toBeLessThan(15_000);
+    expect(programsBelow(fixture.workDirectory)).toEqual([]);
   });
 
   test('what is not for this machine is refused before anything runs', async () => {
@@ -189,6 +207,19 @@ describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { ti
     const leftOut = script('true', `  target-architecture:\n    - ${target.split('-')[0]}\n`);
     const other = await fixture.melangeBuild(fixture.melangeRequest(leftOut));
     expect(other.failure).toMatchObject({ class: 'recipe', code: 'build.refused' });
+  });
+
+  test('an architecture that this machine runs programs of is built for, and its packages say so', async () => {
+    const arch = hostArch === 'x86_64' ? 'aarch64' : 'x86_64';
+    // The programs of the environment are this machine's all the same: what is looked at is melange's part.
+    const request = { ...fixture.melangeRequest(script('echo "${{build.arch}}"')), target: `${arch}-gnu` as const };
+    const context = { ...fixture.melange, arches: [hostArch, arch] as const };
+    const names = { buildKey: digestOf(request), request: digestOf(request) };
+    const result = await runMelangeBuild(context, request, names, new AbortController().signal);
+    const [apk] = await packagesOf(result);
+    expect(apk?.info.arch).toBe(arch);
+    expect(result.artifacts[0]?.target).toBe(`${arch}-gnu`);
+    expect(await fixture.log(result)).toContain(`\n${arch}\n`);
   });
 
   test('another melange than the planned one does not build', async () => {
