@@ -61,7 +61,7 @@ export function* runBacktest(bumps: Iterable<TimelineBump>, options: BacktestOpt
     yield* settle(story, bump.at, policy);
     const isRelease = bump.to.version !== bump.from.version;
     if (isRelease) yield* takeUp(story, [bump], bump.at, policy);
-    else yield* take(story, { from: bump.from, bumps: [bump], at: bump.at, policy });
+    else yield* takeBeside(story, { from: bump.from, bumps: [bump], at: bump.at, policy });
   }
   for (const story of stories.values()) yield* settle(story, Number.MAX_SAFE_INTEGER, policy);
 }
@@ -83,6 +83,16 @@ function* takeUp(story: Story, newer: readonly TimelineBump[], at: number, polic
   story.waiting = [];
   const [oldest] = bumps;
   if (oldest !== undefined) yield* take(story, { from: oldest.from, bumps, at, policy });
+}
+
+/** Decides about what is no release, while releases may wait: their time stays what it was. */
+function* takeBeside(story: Story, moment: Moment): Generator<BumpFate> {
+  const { waiting, until } = story;
+  story.waiting = [];
+  story.until = never;
+  yield* take(story, moment);
+  story.waiting = [...waiting, ...story.waiting];
+  story.until = Math.min(until, story.until);
 }
 
 function* take(story: Story, moment: Moment): Generator<BumpFate> {

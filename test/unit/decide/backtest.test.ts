@@ -106,6 +106,11 @@ describe('history run through decide', () => {
     ]);
   });
 
+  it('what waits is decided at its time, also when a tag moves meanwhile and nothing comes after', () => {
+    const bumps = [bump('a', '1>2', 0), bump('a', '2>2', 1), bump('b', '1>2', 100)];
+    expect(told(run(bumps, { cooldownHours: 24 }))).toEqual(['2 moved-tag', '2 at 24', '2 at 124']);
+  });
+
   it('spells the tag as the recipe of today does', () => {
     const prefixed = recipe(
       'enabled: true\ngit:\n  strip-prefix: rel_\n  tag-filter-prefix: rel_\nversion-separator: _',
