@@ -89,6 +89,12 @@ function refused(message: string, remedy: string): RegrowError {
   return new RegrowError('request.refused', message, { remedy });
 }
 
+function noSuchKey(key: string): RegrowError {
+  return new RegrowError('request.not-found', `there is no key ${key}`, {
+    remedy: '`regrow keys list` says which there are',
+  });
+}
+
 /**
  * The keys of one kind in a folder: a private file each, readable by its owner only and sealed where there is a passphrase, with
  * its public half beside it.
@@ -221,11 +227,7 @@ export function createRing<S extends { readonly publicKey: string }>(
     async retire(retired) {
       const keys = await known();
       const key = keys.find((one) => one.name === retired);
-      if (key === undefined) {
-        throw new RegrowError('request.not-found', `there is no key ${retired}`, {
-          remedy: '`regrow keys list` says which there are',
-        });
-      }
+      if (key === undefined) throw noSuchKey(retired);
       if (key.state === 'signs')
         throw refused(`the key ${retired} signs`, '`regrow keys rotate` puts another in its place');
       await write(keys.map((one) => (one === key ? { name: retired, state: 'retired' } : one)));
@@ -247,6 +249,7 @@ export function createRing<S extends { readonly publicKey: string }>(
     },
 
     async export(key) {
+      if (!(await known()).some((one) => one.name === key)) throw noSuchKey(key);
       return (await privateKey(key)).pem;
     },
   };

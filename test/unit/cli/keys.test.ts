@@ -102,6 +102,11 @@ test('keys of images are made, rotated and retired beside those of packages', as
   expect(await run(file, 'retire', 'cosign-2')).toMatchObject({ exitCode: 1 });
   expect((await run(file, 'retire', 'cosign')).out).toContain('cosign.pub is trusted no more');
   expect((await run(file, 'export', 'cosign-2')).out).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
+  for (const command of ['export', 'retire']) {
+    const unknown = await run(file, command, 'nobody');
+    expect(unknown).toMatchObject({ out: '', exitCode: 1 });
+    expect(unknown.err).toContain('request.not-found: there is no key nobody\n  `regrow keys list`');
+  }
   expect(JSON.parse((await run(file, 'list', '--json')).out).keys).toMatchObject([
     { name: 'box', use: 'packages', state: 'signs' },
     { name: 'cosign', use: 'images', state: 'retired' },
