@@ -18,7 +18,9 @@ COPY config ./config
 COPY package.json LICENSE README.md ./
 # The image of Node has a user with the id 1000; volumes that are mounted here the first time belong to it.
 RUN mkdir -p /var/lib/regrow /srv/regrow/objects && chown 1000:1000 /var/lib/regrow /srv/regrow/objects
+RUN ln -s /app/dist/main.js /usr/local/bin/regrow
 USER 1000:1000
+ENV REGROW_CONFIG=/etc/regrow/config.yaml
 VOLUME /var/lib/regrow
 VOLUME /srv/regrow/objects
 ENTRYPOINT ["node", "/app/dist/main.js"]
