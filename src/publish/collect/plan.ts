@@ -1,4 +1,5 @@
 import type { CollectedClass } from '../../model/collection.ts';
+import { bundlesPrefix } from '../../ports/objects.ts';
 import type { Roots } from './roots.ts';
 
 /** Milliseconds that something of a class stays once nothing uses it. */
@@ -19,13 +20,14 @@ export const collectedPrefixes = [
   'requests/',
   'results/',
   'images/attached/',
+  bundlesPrefix,
 ] as const;
 
 /** What is removed before what: a build's result says that its packages are there, an image's signature what it signs. */
 const order: readonly CollectedClass[] = ['result', 'request', 'image', 'package', 'log', 'input', 'blob'];
 
 export function classOf(key: string): CollectedClass {
-  if (key.startsWith('blobs/')) return 'blob';
+  if (key.startsWith('blobs/') || key.startsWith(bundlesPrefix)) return 'blob';
   if (key.startsWith('staging/')) return key.endsWith('/log') ? 'log' : 'package';
   if (key.startsWith('inputs/')) return 'input';
   if (key.startsWith('requests/')) return 'request';

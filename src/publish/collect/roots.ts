@@ -3,7 +3,7 @@ import { sha256 } from '../../model/canonical.ts';
 import type { KeepReason } from '../../model/collection.ts';
 import type { Generation } from '../../model/publication.ts';
 import { type ImageCatalogue, imageCatalogueSchema } from '../../model/publication.ts';
-import { blobKey, type ObjectReader, stagingKey } from '../../ports/objects.ts';
+import { blobKey, bundlesPrefix, type ObjectReader, stagingKey } from '../../ports/objects.ts';
 import { corrupt, generationsPrefix, readCurrent, readGeneration } from '../manifest.ts';
 import { digestsIn, listedDigests, stagedKeysIn } from './digests.ts';
 
@@ -192,6 +192,13 @@ export async function findRoots(
   if (!areInputsKnown) {
     for (const key of listing)
       if (key.startsWith('inputs/')) await keepInputs(key.slice('inputs/'.length, -'.json'.length), 'inputs');
+  }
+  for (const key of listing) {
+    // What Sigstore certified of a package's file, by its digest, is of use as long as the file is.
+    if (!key.startsWith(bundlesPrefix)) continue;
+    const [hex = ''] = digestsIn(key);
+    const why = kept.get(blobKey(hex));
+    if (why !== undefined) keep(key, why);
   }
   return { kept, missing: [...missing] };
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { sha256 } from '../../../../src/model/canonical.ts';
 import type { Generation } from '../../../../src/model/publication.ts';
-import { blobKey, stagingKey } from '../../../../src/ports/objects.ts';
+import { blobKey, bundleKey, stagingKey } from '../../../../src/ports/objects.ts';
 import { collectedPrefixes } from '../../../../src/publish/collect/plan.ts';
 import { findRoots, type Roots, type Wanted } from '../../../../src/publish/collect/roots.ts';
 import { currentKey, encodeJson } from '../../../../src/publish/manifest.ts';
@@ -93,6 +93,15 @@ describe('a generation keeps', () => {
     const without = await roots();
     expect(without.kept.get(strange)).toBe('inputs');
     expect(without.missing).toEqual([blobKey(provenance)]);
+  });
+
+  test('what Sigstore certified of its packages', async () => {
+    const { digest } = await published();
+    const other = await blob('of a package that is gone');
+    const [own, others] = [await put(bundleKey(digest), {}), await put(bundleKey(other), {})];
+    const { kept } = await roots();
+    expect(kept.get(own)).toBe('generation');
+    expect(kept.has(others)).toBe(false);
   });
 
   test('what is gone of it is said', async () => {
