@@ -86,7 +86,13 @@ async function packagesFor(arch: Arch, ...more: readonly Uint8Array[]) {
   return [await base(arch), await tool(arch), ...more];
 }
 
-async function make(text: string, packages: readonly Uint8Array[], arch: Arch = 'x86_64', name = 'work') {
+async function make(
+  text: string,
+  packages: readonly Uint8Array[],
+  arch: Arch = 'x86_64',
+  name = 'work',
+  signal: AbortSignal = new AbortController().signal,
+) {
   const input = {
     name: 'i',
     target: { arch, libc: 'gnu' } as const,
@@ -99,7 +105,7 @@ async function make(text: string, packages: readonly Uint8Array[], arch: Arch = 
   const file = { path: 'i.yaml', text };
   return {
     input,
-    apko: await buildWithApko({ ...input, tag: 'latest', file }, ports, limits, new AbortController().signal),
+    apko: await buildWithApko({ ...input, tag: 'latest', file }, ports, limits, signal),
   };
 }
 
@@ -284,6 +290,14 @@ describe.skipIf(apko === undefined)('an image that apko makes', () => {
       code: 'image.invalid',
       message: expect.stringContaining('"/etc/os-release"'),
     });
+  });
+
+  test('is given up when its builder stops, and leaves nothing behind', async () => {
+    const stop = new AbortController();
+    const making = make(definition, await packagesFor('x86_64'), 'x86_64', 'stopped', stop.signal);
+    setTimeout(() => stop.abort(), 100);
+    await expect(making).rejects.toMatchObject({ code: 'aborted', retry: 'now' });
+    expect(readdirSync(join(folder, 'stopped')).filter((name) => name.startsWith('apko'))).toEqual([]);
   });
 
   test('is not made of packages that do not go together', async () => {
