@@ -6,6 +6,7 @@ import { systemClock } from '../adapters/clock.ts';
 import { createSignerFromPem } from '../adapters/keys/signer.ts';
 import { openLedger } from '../adapters/ledger.ts';
 import { createFsObjects } from '../adapters/objects/fs.ts';
+import type { StepClock } from '../build/build-run.ts';
 import { loadConfig } from '../config/load.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import { RegrowError } from '../errors.ts';
@@ -35,6 +36,8 @@ export interface DemoOptions {
   readonly signal: AbortSignal;
   /** Default: the machine's. What is published does not depend on it. */
   readonly clock?: Clock;
+  /** What the steps of builds take for the time; what is published does not depend on that either. */
+  readonly stepClock?: StepClock;
 }
 
 /** Seconds between two looks at upstreams and feeds: the demo does not wait for a real daemon's half hour. */
@@ -62,7 +65,13 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary> {
     const loaded = loadConfig({ file: config });
     const log = createLogger({ level: loaded.config.logLevel, secrets: [] });
     const signer = createSignerFromPem(demoKey(), demoKeyName.replace(/\.rsa\.pub$/, ''));
-    daemon = await startDaemon({ ...loaded, log, keys: { signer, trusted: [signer], retired: [] }, clock });
+    daemon = await startDaemon({
+      ...loaded,
+      log,
+      keys: { signer, trusted: [signer], retired: [] },
+      clock,
+      ...(options.stepClock === undefined ? {} : { stepClock: options.stepClock }),
+    });
     say(`regrow runs: ${daemon.url}  (the page; every package says why it is where it is)`);
     const story = await tell({ ...options, say, box, paths: statePaths(loaded.config) });
     const summary = { ...story, seconds: Math.round((Date.now() - started) / 100) / 10 };
