@@ -1,7 +1,6 @@
 import { createHttp } from '../adapters/http.ts';
 import { hostsOf } from '../adapters/network/guard.ts';
 import { createIdentity } from '../adapters/sigstore/identity.ts';
-import { createKeyless } from '../adapters/sigstore/keyless.ts';
 import type { Config } from '../config/schema.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { RegrowError, toRegrowError } from '../errors.ts';
@@ -25,9 +24,14 @@ export function identityOf(identity: IdentitySource | undefined): () => Promise<
 }
 
 /** Signing by the configured services and the identity of this publisher; undefined where there is none. */
-export function keylessOf({ publish }: Config, { identity }: Pick<Secrets, 'identity'>): Keyless | undefined {
+export async function keylessOf(
+  { publish }: Config,
+  { identity }: Pick<Secrets, 'identity'>,
+): Promise<Keyless | undefined> {
   const { sigstore } = publish;
   if (sigstore === undefined) return undefined;
+  // Its libraries take as long to load as BullMQ: who signs with keys alone goes without.
+  const { createKeyless } = await import('../adapters/sigstore/keyless.ts');
   const { timestampUrl, ...services } = sigstore;
   return createKeyless({
     ...services,

@@ -64,7 +64,7 @@ export async function startPublisher(host: RoleHost): Promise<void> {
   const imageKeys = await imageKeyRingOf(config, host.secrets, clock).open();
   const { keepGenerations, keepVersions } = config.publish;
   const superseded = new AbortController();
-  const keyless = keylessOf(config, host.secrets);
+  const keyless = await keylessOf(config, host.secrets);
   const keys = host.keys ?? (await keyRingOf(config, host.secrets, clock).open());
   const handlers = await createPublisher({
     objects,
