@@ -3,6 +3,7 @@ import { findRefusals } from '../build/host/refusals.ts';
 import { melangeEngineVersion } from '../build/melange/engine.ts';
 import type { Config } from '../config/schema.ts';
 import { parseRecipe } from '../model/recipe/recipe.ts';
+import type { ResolvedRecipe } from '../model/recipe/resolved.ts';
 import { parseTarget } from '../model/target.ts';
 import type { BuildNeed } from '../plan/build-need.ts';
 import type { EngineSettings } from '../plan/lock-build.ts';
@@ -22,11 +23,18 @@ export function engineSettings({ build }: Pick<Config, 'build'>): EngineSettings
   };
 }
 
+/** Of each resolved recipe, which the conductor keeps as long as its text is the same: it is asked for in every round. */
+const refused = new WeakMap<ResolvedRecipe, boolean>();
+
 /** By what the recipe says. That no machine of its architecture may be there is not looked at: builders say so themselves. */
 function hostRefuses({ recipe: { path, text }, resolved, target: name }: BuildNeed): boolean {
+  const known = refused.get(resolved);
+  if (known !== undefined) return known;
   const target = parseTarget(name);
   const { recipe } = parseRecipe(path, text);
-  return findRefusals({ recipe, resolved, target, hostArch: target.arch }).length > 0;
+  const found = findRefusals({ recipe, resolved, target, hostArch: target.arch }).length > 0;
+  refused.set(resolved, found);
+  return found;
 }
 
 /** Whether anything may be built with melange. */

@@ -59,7 +59,7 @@ describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { ti
   beforeAll(async () => {
     fixture = await createMelangeFixture(program ?? '');
   }, 240_000);
-  afterAll(() => fixture?.close());
+  afterAll(() => fixture?.close(), 120_000);
   afterEach(() => {
     const left = readdirSync(fixture.workDirectory).filter((name) => !name.startsWith('.'));
     if (left.length > 0) throw new Error(`builds leave behind ${left.join(', ')}`);
