@@ -11,7 +11,7 @@ import {
   initializeTSA,
   tsaHandler,
 } from '@sigstore/mock';
-import { TrustedRoot } from '@sigstore/protobuf-specs';
+import { TransparencyLogEntry, TrustedRoot } from '@sigstore/protobuf-specs';
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify';
 
 /** In the tokens of `identityToken`, and so in certificates. */
@@ -86,6 +86,20 @@ export async function startFakeSigstore(): Promise<FakeSigstore> {
     const entry = await tlog.log(canonical(JSON.parse(body) as Entry));
     return { statusCode: 201, response: JSON.stringify(entry), contentType: 'application/json' };
   };
+  /** Rekor of version 2 (sigstore/rekor-tiles), which says no time; the mock logs what it is asked, and proves something else. */
+  const logTile: HandlerFn = async (body) => {
+    const entry = tileEntry(JSON.parse(body) as TileRequest);
+    const { inclusionProof, ...logged } = await tlog.logV2(entry as unknown as Parameters<typeof tlog.logV2>[0]);
+    if (inclusionProof === undefined) throw new Error('the mock gives no proof');
+    const rootHash = createHash('sha256').update(Buffer.of(0)).update(logged.canonicalizedBody).digest();
+    const answer = TransparencyLogEntry.toJSON({
+      ...logged,
+      kindVersion: { kind: entry.kind, version: entry.apiVersion },
+      integratedTime: '0',
+      inclusionProof: { ...inclusionProof, logIndex: '0', rootHash },
+    });
+    return { statusCode: 201, response: JSON.stringify(answer), contentType: 'application/json' };
+  };
   const give: HandlerFn = async () => ({
     statusCode: 200,
     response: JSON.stringify({ value: identityToken() }),
@@ -94,6 +108,7 @@ export async function startFakeSigstore(): Promise<FakeSigstore> {
   const services: readonly (readonly [string, Service, HandlerFn])[] = [
     [certify.path, 'fulcio', certify.fn],
     ['/api/v1/log/entries', 'rekor', log],
+    ['/api/v2/log/entries', 'rekor', logTile],
     [stamps.path, 'timestamp', stamp],
     ['/token', 'github', give],
   ];
@@ -169,6 +184,30 @@ export async function startFakeSigstore(): Promise<FakeSigstore> {
     },
   };
   return fake;
+}
+
+interface TileRequest {
+  readonly dsseRequestV002?: {
+    readonly envelope: { readonly payload: string; readonly signatures: readonly { readonly sig: string }[] };
+    readonly verifiers: readonly object[];
+  };
+  readonly hashedRekordRequestV002?: { readonly digest: string; readonly signature: object };
+}
+
+/** What a log of version 2 makes of what it is asked to log. */
+function tileEntry({ dsseRequestV002: dsse, hashedRekordRequestV002: record }: TileRequest) {
+  const apiVersion = '0.0.2';
+  if (dsse !== undefined) {
+    const digest = createHash('sha256').update(Buffer.from(dsse.envelope.payload, 'base64')).digest('base64');
+    const signatures = dsse.envelope.signatures.map(({ sig: content }, i) => ({
+      content,
+      verifier: dsse.verifiers[i],
+    }));
+    const payloadHash = { algorithm: 'SHA2_256', digest };
+    return { apiVersion, kind: 'dsse', spec: { dsseV002: { payloadHash, signatures } } };
+  }
+  const data = { algorithm: 'SHA2_256', digest: record?.digest };
+  return { apiVersion, kind: 'hashedrekord', spec: { hashedRekordV002: { data, signature: record?.signature } } };
 }
 
 /** What of `trusted_root.json` is looked at by itself; binary values in base64. */

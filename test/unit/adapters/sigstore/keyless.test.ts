@@ -94,6 +94,16 @@ describe('a bundle', () => {
     expect(readSigstoreBundle(await keyless().attest(type, statement)).timestamp).toBeUndefined();
   });
 
+  test('of a Rekor of version 2 has its time from the authority alone', async () => {
+    const one = keyless({ rekorVersion: 2, timestampUrl: fake.address });
+    const text = await one.attest(type, statement);
+    expect(fake.verify(text)).toBe(identity.subject);
+    expect(readSigstoreBundle(text)).toMatchObject({ entry: { integratedTime: 0, promise: undefined } });
+    expect(fake.verify(await one.sign(statement), statement)).toBe(identity.subject);
+    const untimed = await keyless({ rekorVersion: 2 }).attest(type, statement);
+    expect(() => fake.verify(untimed)).toThrow(/expected 1 timestamps, got 0/);
+  });
+
   test('takes one certificate for many signatures', async () => {
     const one = keyless();
     for (let i = 0; i < 3; i += 1) await one.attest(type, Buffer.from(`{"i":${i}}`));
