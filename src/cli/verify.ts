@@ -18,8 +18,8 @@ import { RegrowError } from '../errors.ts';
 import { parseTarget, type TargetName, targetNameSchema } from '../model/target.ts';
 import { runWithEngine } from '../roles/engine-runner.ts';
 import { engineVersions } from '../roles/engine-settings.ts';
-import { hostArch, hostEngineOf } from '../roles/host-engine.ts';
-import { melangeEngineOf } from '../roles/melange-engine.ts';
+import { hostEngineOf } from '../roles/host-engine.ts';
+import { buildableArches, melangeEngineOf } from '../roles/melange-engine.ts';
 import { openUpstream, statePaths } from '../roles/parts.ts';
 import { findPublishedBuilds, type PublishedBuild, type PublishedName } from '../roles/published-build.ts';
 import { type RebuildPorts, type Rebuilt, rebuild } from '../roles/rebuilding.ts';
@@ -81,11 +81,18 @@ function namesIn(text: string, target: TargetName | undefined): readonly Publish
 
 async function verify(config: Config, text: string, flags: VerifyFlags, output: Output): Promise<readonly Rebuilt[]> {
   const paths = statePaths(config);
+  if (!existsSync(paths.objects)) {
+    throw new RegrowError('storage.failed', `there is no object store at ${paths.objects}`, {
+      remedy: 'run it where the object store can be reached, with the configuration of its daemon (--config)',
+    });
+  }
   const objects = createFsReader(paths.objects);
+  const arches = buildableArches(config);
+  const isOurs = ({ target }: PublishedBuild) => arches.includes(parseTarget(target).arch);
   const builds = await find(text, flags.target, (name) => findPublishedBuilds(objects, name));
-  const own = flags.target === undefined ? builds.filter(({ target }) => isOurs(target)) : builds;
+  const own = flags.target === undefined ? builds.filter(isOurs) : builds;
   for (const { target } of builds.filter((build) => !own.includes(build) && own.length > 0)) {
-    output.note(`left out: ${target}, which this machine (${hostArch()}) does not build for`);
+    output.note(`left out: ${target}, which this machine does not build for (${arches.join(', ')})`);
   }
   const { signal, end } = interrupted();
   const kept = flags.keep;
@@ -123,10 +130,6 @@ async function find(
   return look(names.at(-1) ?? { name: text, target });
 }
 
-function isOurs(target: TargetName): boolean {
-  return parseTarget(target).arch === hostArch();
-}
-
 async function keepIn(folder: string): Promise<string> {
   if (existsSync(folder)) {
     throw new RegrowError('request.invalid', `${folder} is there already`, {
@@ -159,7 +162,7 @@ async function openPorts(
   const melange = melangeEngineOf(parts, { objects, workspaces, liveLog }, engine.builder);
   return {
     objects,
-    arch: engine.arch,
+    arches: buildableArches(config),
     engines: engineVersions,
     run: runWithEngine(engine, melange),
   };

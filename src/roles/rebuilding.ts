@@ -38,8 +38,8 @@ export interface RebuildPorts {
   readonly objects: Objects;
   readonly ledger: Pick<Ledger, 'list'> | undefined;
   readonly run: BuilderContext['run'];
-  /** Architecture of this machine. */
-  readonly arch: Arch;
+  /** What this machine can build for; its own architecture first. */
+  readonly arches: readonly Arch[];
   /** Versions of the engines that this regrow has. */
   readonly engines: Readonly<Partial<Record<BuildRequest['engine'], number>>>;
 }
@@ -94,12 +94,16 @@ async function read(objects: Objects, key: string, digest: string): Promise<Uint
   );
 }
 
-function refuseOtherMachine({ arch }: RebuildPorts, { origin, version, target }: PublishedBuild): void {
-  if (parseTarget(target).arch === arch) return;
-  throw new RegrowError('tool.missing', `${origin} ${version} is for ${target}, and this machine is ${arch}`, {
-    package: origin,
-    remedy: `run it on a machine of ${parseTarget(target).arch} that reaches the object store, or name a target with --target`,
-  });
+function refuseOtherMachine({ arches }: RebuildPorts, { origin, version, target }: PublishedBuild): void {
+  if (arches.includes(parseTarget(target).arch)) return;
+  throw new RegrowError(
+    'tool.missing',
+    `${origin} ${version} is for ${target}, and this machine builds for ${arches.join(', ')}`,
+    {
+      package: origin,
+      remedy: `run it on a machine of ${parseTarget(target).arch} that reaches the object store, or name a target with --target`,
+    },
+  );
 }
 
 function refuseOtherEngine({ engines }: RebuildPorts, build: PublishedBuild, request: BuildRequest): void {

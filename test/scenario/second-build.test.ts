@@ -161,6 +161,20 @@ describe('a distribution whose packages are built a second time', () => {
         },
       ],
     });
+
+    // What cannot be built again is neither the same nor different.
+    expect(await verify('nothing')).toMatchObject({
+      exitCode: 3,
+      err: expect.stringContaining('nothing is not published'),
+    });
+    const { builds } = JSON.parse((await verify('steady', '--json')).out) as { builds: { request: string }[] };
+    await (await small.objects()).remove(`inputs/${builds[0]?.request}.json`);
+    const gone = await verify('steady');
+    expect(gone).toMatchObject({
+      exitCode: 3,
+      out: '',
+      err: expect.stringContaining('verify.inputs-gone: steady 1.0-r0'),
+    });
   }, 180_000);
 
   test('has a builder of another name do it, as long as there is one', async () => {

@@ -110,7 +110,7 @@ function ports(samples: readonly SamplePackage[], more: Partial<RebuildPorts> = 
   return {
     objects,
     ledger,
-    arch: 'x86_64',
+    arches: ['x86_64'],
     engines: { host: 2 },
     run: (_request, names) => leave(objects, names, samples),
     ...more,
@@ -214,7 +214,7 @@ describe('what is published, built again from its own recorded inputs', () => {
         'tool 1.0.0-r0 for x86_64-gnu was built by version 2 of the host engine, and this regrow has version 3 of it',
     });
     await expect(verify({ name: 'tool' }, [], { engines: {} })).rejects.toMatchObject({ code: 'verify.engine-other' });
-    await expect(verify({ name: 'tool' }, [], { arch: 'aarch64' })).rejects.toMatchObject({ code: 'tool.missing' });
+    await expect(verify({ name: 'tool' }, [], { arches: ['aarch64'] })).rejects.toMatchObject({ code: 'tool.missing' });
     await expect(verify({ name: 'tool', version: '9-r0' }, [])).rejects.toMatchObject({
       code: 'request.not-found',
       message: 'tool 9-r0 is not published; published are 1.0.0-r0',
