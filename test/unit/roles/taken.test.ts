@@ -10,7 +10,9 @@ const target = 'x86_64-gnu';
 type Makes = Readonly<Record<string, readonly string[] | 'unreadable'>>;
 
 function resolvedOf(name: string, makes: readonly string[]): ResolvedRecipe {
-  return resolvedRecipeOf(name, { packages: [name, ...makes].map((one) => resolvedPackageOf(one)) });
+  return resolvedRecipeOf(name, {
+    packages: [resolvedPackageOf(name), ...makes.map((one) => resolvedPackageOf(one))],
+  });
 }
 
 /** What is said of recipes that make packages besides the one of their name; `published`: origins by package. */
