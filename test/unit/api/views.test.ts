@@ -135,7 +135,14 @@ describe('JSON', () => {
   test('what is wrong is said in one shape', async () => {
     expect(await get('/nowhere')).toEqual({
       status: 404,
-      body: { error: { code: 'request.not-found', message: 'there is nothing at this address', retry: 'never' } },
+      body: {
+        error: {
+          code: 'request.not-found',
+          message: 'there is nothing at this address',
+          retry: 'never',
+          remedy: 'docs/api.md lists what there is',
+        },
+      },
     });
     expect((await get('/v1/packages/none')).status).toBe(404);
     expect(await get('/v1/queue?limit=100000')).toMatchObject({
