@@ -4,7 +4,7 @@ import { parseImageDefinition } from '../model/image-definition.ts';
 import type { ImageRequest } from '../model/request.ts';
 import type { ImageBuiltResult } from '../model/result.ts';
 import { type Arch, parseTarget } from '../model/target.ts';
-import { blobKey, type Objects } from '../ports/objects.ts';
+import type { Objects } from '../ports/objects.ts';
 import type { Sandbox } from '../ports/sandbox.ts';
 import type { Workspaces } from '../ports/workspace.ts';
 import {
@@ -16,6 +16,7 @@ import {
   indexImages,
   keptOutput,
 } from '../publish/image/index.ts';
+import { putBlob } from '../publish/listing.ts';
 
 export interface ImageBuilderPorts {
   readonly objects: Objects;
@@ -69,9 +70,7 @@ export async function buildImage(
     platforms.push({ target: platform.target, manifest: image.manifest.digest, output });
   }
   const { index, blobs } = indexImages(images);
-  for (const [digest, bytes] of blobs) {
-    if (!(await ports.objects.has(blobKey(digest)))) await ports.objects.put(blobKey(digest), bytes);
-  }
+  for (const bytes of blobs.values()) await putBlob(ports.objects, bytes);
   return { index: index.descriptor.digest.replace('sha256:', ''), blobs: [...blobs.keys()], platforms };
 }
 

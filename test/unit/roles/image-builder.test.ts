@@ -86,6 +86,14 @@ test('an image whose program fails here is no image', async () => {
   await expect(build()).rejects.toMatchObject({ code: 'image.failed' });
 });
 
+test('what lies in the place of a blob and is none of it is replaced: nobody could ever publish the image otherwise', async () => {
+  const [one, other] = [await start(), await start()];
+  const { blobs } = await one.build();
+  for (const hex of blobs) await other.objects.put(blobKey(hex), Buffer.from('half of a bl'));
+  await other.build();
+  for (const hex of blobs) expect(sha256((await other.objects.get(blobKey(hex)))?.bytes ?? '')).toBe(hex);
+});
+
 test('of what an image prints not more is kept than one would look at', async () => {
   const { build } = await start(0, 'all work\n'.repeat(10_000));
   const [ran] = (await build()).platforms;
