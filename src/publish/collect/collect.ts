@@ -10,6 +10,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { ObjectReader, Objects } from '../../ports/objects.ts';
 import { encodeJson, readCurrent } from '../manifest.ts';
 import { pruneGenerations } from '../prune.ts';
+import { forEachOf } from './batches.ts';
 import { classOf, collectedPrefixes, isOver, type Patience, planCollection } from './plan.ts';
 import { findRoots, type Wanted } from './roots.ts';
 
@@ -66,10 +67,10 @@ export async function collectUnused(
     removed.add(key, size);
   }
   const left = tally();
-  for (const key of [...waiting.keys(), ...later]) {
+  await forEachOf([...waiting.keys(), ...later], async (key) => {
     signal?.throwIfAborted();
     left.add(key, await sizeOf(objects, key));
-  }
+  });
   const kept: Collection['kept'] = {};
   for (const why of roots.kept.values()) kept[why] = (kept[why] ?? 0) + 1;
   const collection: Collection = {

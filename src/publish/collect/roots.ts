@@ -5,6 +5,7 @@ import type { Generation } from '../../model/publication.ts';
 import { type ImageCatalogue, imageCatalogueSchema } from '../../model/publication.ts';
 import { blobKey, bundlesPrefix, type ObjectReader, stagingKey } from '../../ports/objects.ts';
 import { corrupt, generationsPrefix, readCurrent, readGeneration } from '../manifest.ts';
+import { forEachOf } from './batches.ts';
 import { digestsIn, listedDigests, stagedKeysIn } from './digests.ts';
 
 /** What the ledger knows is still needed. */
@@ -83,10 +84,10 @@ export async function findRoots(
       keep(blobKey(packages), 'generation');
       const { files, accounts, others } = listedDigests(list);
       for (const file of files) keepOrMiss(file);
-      for (const one of accounts) {
+      await forEachOf(accounts, async (one) => {
         keepOrMiss(one);
         if (!(await keepAccount(one))) areInputsKnown = false;
-      }
+      });
       for (const one of others) if (listing.has(blobKey(one))) await keepAccount(one);
     }
   }

@@ -226,6 +226,8 @@ async function jobOf(store: Store, one: Step) {
 }
 
 type Handlers = Awaited<ReturnType<typeof createPublisher>>;
+type Job = (publisher: Handlers) => Promise<void> | void | undefined;
+type Mortal = Exclude<Step, { makeImage: unknown }>;
 
 /** Does a step, with a publisher that may die in it; the next one does the job to its end. */
 async function take(store: Store, one: Step): Promise<void> {
@@ -234,21 +236,25 @@ async function take(store: Store, one: Step): Promise<void> {
   if ('makeImage' in one) return makeImage(store, one.makeImage, one.forget);
   const job = await jobOf(store, one);
   if (job === undefined) return;
-  if (one.crash !== undefined) {
-    const mortal = crashAt(store.objects, one.crash.at, one.crash.when === 'after' ? 'after' : 'before');
-    try {
-      await job(await publisherOn(mortal, store));
-    } catch (thrown) {
-      if (!mortal.crashed()) throw thrown;
-    }
-    expect(await damageOf(store.objects), `killed at ${one.crash.at} of ${JSON.stringify(one)}`).toEqual([]);
-  }
+  expect(await damageAfterDeath(store, one, job), `killed in ${JSON.stringify(one)}`).toEqual([]);
   try {
     await job(await publisherOn(store.objects, store));
   } catch (thrown) {
     // What was asked may be collected before it was done, when a publisher died; it is asked again.
     if (!String(thrown).includes('is not a request to')) throw thrown;
   }
+}
+
+/** What is wrong after a publisher died in a job; nothing where it is not to die. */
+async function damageAfterDeath(store: Store, { crash: death }: Mortal, job: Job): Promise<readonly string[]> {
+  if (death === undefined) return [];
+  const mortal = crashAt(store.objects, death.at, death.when === 'after' ? 'after' : 'before');
+  try {
+    await job(await publisherOn(mortal, store));
+  } catch (thrown) {
+    if (!mortal.crashed()) throw thrown;
+  }
+  return damageOf(store.objects);
 }
 
 async function unusedOf(objects: Objects): Promise<readonly string[]> {
