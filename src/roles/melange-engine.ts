@@ -1,4 +1,5 @@
 import { findEngine } from '../adapters/engine-program.ts';
+import { createStepWatch } from '../adapters/step-watch.ts';
 import type { MelangeEngineContext } from '../build/melange/context.ts';
 import { engineFolders } from '../config/engine-folders.ts';
 import type { Config } from '../config/schema.ts';
@@ -15,10 +16,11 @@ export function melangeEngineOf(
   builder: string,
 ): MelangeEngineContext {
   const { config, sources, git, clock, exec, pipelines } = parts;
-  const { outputLimit, melange } = config.build;
+  const { outputLimit, processLimit, melange } = config.build;
   return {
     ...ports,
     exec,
+    stepWatch: createStepWatch(),
     sources,
     git,
     clock,
@@ -27,7 +29,7 @@ export function melangeEngineOf(
     bubblewrap: () => engine('bwrap', 'install bubblewrap (Debian: apt-get install bubblewrap)'),
     isRoot: process.getuid?.() === 0,
     environment: melange.environment,
-    limits: { timeout: melange.timeout * 1000, outputLimit },
+    limits: { timeout: melange.timeout * 1000, outputLimit, processLimit },
     shippedPipelines: pipelines,
     namespace: config.publish.keyName,
     builder,

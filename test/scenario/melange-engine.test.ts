@@ -159,6 +159,13 @@ describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { ti
       'No such file or directory; name a package that has /bin/sh',
     ],
     ['a step without end', script('sleep 300', '  timeout: 3s\n'), 'package', 'build.timeout', '3 s'],
+    [
+      'processes without end',
+      script('for one in $(seq 400); do sleep 60 & done; wait'),
+      'package',
+      'build.process-limit',
+      'the step the work had more than 200 processes',
+    ],
     ['output without end', script(`yes ${'x'.repeat(500)}`), 'package', 'build.log-limit', 'printed more than'],
   ])('%s is known for what it is', async (_what, recipe, failureClass, code, message) => {
     const result = await fixture.melangeBuild(fixture.melangeRequest(recipe));
@@ -168,12 +175,14 @@ describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { ti
   });
 
   test('a step is nobody’s root, and reaches nothing but itself', async () => {
-    const looks = 'echo "user $(id -u)"\necho "interfaces $(tail -n +3 /proc/net/dev | cut -d: -f1 | xargs)"';
+    const looks =
+      'echo "user $(id -u)"\necho "interfaces $(tail -n +3 /proc/net/dev | cut -d: -f1 | xargs)"\necho "descriptors $(ls /proc/self/fd | xargs)"';
     const result = await fixture.melangeBuild(fixture.melangeRequest(script(looks)));
     expect(result.failure).toBeUndefined();
     const log = await fixture.log(result);
     expect(log).toContain('\nuser 1000\n');
     expect(log).toContain('\ninterfaces lo\n');
+    expect(log).toContain('\ndescriptors 0 1 2 3\n');
   });
 
   test('a test that fails is said of its package, and nothing is left of the build', async () => {

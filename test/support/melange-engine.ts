@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createExec } from '../../src/adapters/exec.ts';
 import { readPipelineDirectory } from '../../src/adapters/pipeline-directory.ts';
+import { createStepWatch } from '../../src/adapters/step-watch.ts';
 import { createHostTools } from '../../src/build/host/host-tools.ts';
 import type { MelangeEngineContext } from '../../src/build/melange/context.ts';
 import { melangeEngineVersion, runMelangeBuild } from '../../src/build/melange/engine.ts';
@@ -88,7 +89,8 @@ export async function createMelangeFixture(program: string): Promise<MelangeFixt
     bubblewrap: () => Promise.resolve('/usr/bin/bwrap'),
     isRoot: process.getuid?.() === 0,
     environment: {},
-    limits: { timeout: 120_000, outputLimit: 4_000_000 },
+    limits: { timeout: 120_000, outputLimit: 4_000_000, processLimit: 200 },
+    stepWatch: createStepWatch(),
     shippedPipelines,
     namespace: 'box',
     builder: 'test',

@@ -3,6 +3,7 @@ import type { Arch } from '../../model/target.ts';
 import type { Exec } from '../../ports/exec.ts';
 import type { Git } from '../../ports/git.ts';
 import type { Sources } from '../../ports/sources.ts';
+import type { StepWatch } from '../../ports/step-watch.ts';
 import type { Workspaces } from '../../ports/workspace.ts';
 import type { BuildRunContext } from '../build-run.ts';
 
@@ -12,6 +13,7 @@ export interface MelangeEngineContext extends BuildRunContext {
   readonly exec: Exec;
   readonly sources: Sources;
   readonly git: Git;
+  readonly stepWatch: StepWatch;
   /** Architectures that recipes are run for here: this machine's, and those that it emulates. */
   readonly arches: readonly Arch[];
   /** Absolute path of melange. Throws tool.missing where there is none. */
@@ -27,6 +29,8 @@ export interface MelangeEngineContext extends BuildRunContext {
     readonly timeout: number;
     /** Bytes of output of one build, its tests included. */
     readonly outputLimit: number;
+    /** Processes of one step at a time, with bubblewrap. */
+    readonly processLimit: number;
   };
   /** Texts of the pipelines that come with regrow, by name: melange has its own of those names. */
   readonly shippedPipelines: ReadonlyMap<string, string>;
@@ -57,6 +61,9 @@ export const directories = {
   /** The `bwrap` that melange finds. */
   programs: 'bin',
 } as const;
+
+/** What every bwrap says of its sandbox, relative to the workspace. */
+export const statusFile = 'sandboxes';
 
 /** Where steps see the directory of sources. */
 export const cacheInGuest = '/var/cache/melange';

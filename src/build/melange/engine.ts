@@ -14,7 +14,7 @@ import { readLocked } from '../host/root.ts';
 import { writeFiles } from '../host/test-run.ts';
 import { type ArgumentFacts, buildArguments } from './arguments.ts';
 import { bubblewrapScript } from './bubblewrap.ts';
-import { directories, type MelangeEngineContext, type MelangePlace } from './context.ts';
+import { directories, type MelangeEngineContext, type MelangePlace, statusFile } from './context.ts';
 import { checkProgram, goDuration, type MelangePosition, runMelange } from './melange-run.ts';
 import { readOutputs } from './outputs.ts';
 import { findMelangeRefusals } from './refusals.ts';
@@ -156,6 +156,8 @@ async function writeProgram(
     program: await context.bubblewrap(),
     network,
     isRoot,
+    statusFile: facts.workspace.path(statusFile),
+    processBrake: context.stepWatch.brake(context.limits.processLimit),
     repositories: facts.repositories,
   });
   await facts.workspace.write(`${directories.programs}/bwrap`, script, 0o755);

@@ -3,7 +3,7 @@ import type { BuildRequest, MelangeProgram } from '../../model/build.ts';
 import type { Workspace } from '../../ports/workspace.ts';
 import type { BuildLog } from '../host/build-log.ts';
 import { melangeEnvironment } from './arguments.ts';
-import { directories, type MelangeEngineContext, type MelangePlace } from './context.ts';
+import { directories, type MelangeEngineContext, type MelangePlace, statusFile } from './context.ts';
 import { classify, lookedAt } from './failure-rules.ts';
 import { createLineCutter, readLine } from './log-lines.ts';
 
@@ -32,7 +32,7 @@ export interface MelangePosition {
 
 /**
  * Runs melange, and puts what it says into the log of the build: lines of programs as they are, its own with `==>` in front.
- * Errors: what its failure comes to, build.log-limit, build.timeout, aborted.
+ * Errors: what its failure comes to, build.log-limit, build.process-limit, build.timeout, aborted.
  */
 export async function runMelange(
   { request, context, workspace, place, log, signal }: MelangeRun,
@@ -59,6 +59,9 @@ export async function runMelange(
     if (severity !== 'debug') log.say(severity === 'info' ? `melange: ${text}` : `melange: ${severity}: ${text}`);
   });
   const started = context.clock.now().getTime();
+  const { processLimit } = context.limits;
+  const tooMany = new AbortController();
+  const endWatch = context.stepWatch.watch(workspace.path(statusFile), processLimit, () => tooMany.abort());
   try {
     const result = await context.exec.run({
       argv: [await context.program(), ...args],
@@ -68,7 +71,7 @@ export async function runMelange(
       umask: 0o022,
       timeout: timeout + slack,
       limit: 0,
-      signal: AbortSignal.any([signal, tooMuch.signal]),
+      signal: AbortSignal.any([signal, tooMuch.signal, tooMany.signal]),
       stop: { signal: 'SIGINT', grace },
       onOutput(chunk) {
         if (tooMuch.signal.aborted) return;
@@ -91,7 +94,9 @@ export async function runMelange(
       exitCode: result.exitCode,
     });
   } catch (thrown) {
-    if (!tooMuch.signal.aborted || signal.aborted) throw thrown;
+    if (signal.aborted) throw thrown;
+    if (tooMany.signal.aborted) throw processesExceeded(request.package, position.step, processLimit);
+    if (!tooMuch.signal.aborted) throw thrown;
     throw new RegrowError(
       'build.log-limit',
       `${request.package} printed more than ${context.limits.outputLimit} bytes`,
@@ -100,7 +105,17 @@ export async function runMelange(
         remedy: 'make it say less, or raise build.outputLimit',
       },
     );
+  } finally {
+    endWatch();
   }
+}
+
+function processesExceeded(name: string, step: string | undefined, limit: number): RegrowError {
+  const who = step === undefined ? name : `${name}: the step ${step}`;
+  return new RegrowError('build.process-limit', `${who} had more than ${limit} processes at a time`, {
+    package: name,
+    remedy: 'start fewer processes at a time in the step (make -j), or raise build.processLimit in the configuration',
+  });
 }
 
 /** The lines by which melange tells where it is (`pkg/build/pipeline.go`, `pkg/build/test.go`). */

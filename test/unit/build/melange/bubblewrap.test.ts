@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { processBrake } from '../../../../src/adapters/sandbox-processes.ts';
 import { type BubblewrapFacts, bubblewrapScript } from '../../../../src/build/melange/bubblewrap.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'regrow-bwrap-'));
@@ -13,23 +14,36 @@ writeFileSync(program, '#!/bin/sh\nfor one do printf "%s\\n" "$one"; done\n', { 
 
 function run(facts: Partial<BubblewrapFacts>, ...args: readonly string[]): string[] {
   const script = join(folder, 'bwrap');
-  writeFileSync(script, bubblewrapScript({ program, network: false, isRoot: false, repositories: [], ...facts }), {
-    mode: 0o755,
-  });
+  writeFileSync(
+    script,
+    bubblewrapScript({
+      program,
+      network: false,
+      isRoot: false,
+      statusFile: join(folder, 'its status'),
+      processBrake: processBrake(100),
+      repositories: [],
+      ...facts,
+    }),
+    {
+      mode: 0o755,
+    },
+  );
   return execFileSync(script, args, { encoding: 'utf8' }).trimEnd().split('\n');
 }
 
+const status = ['--json-status-fd', '9'];
 const given = ['--bind', '/guest', '/', '--clearenv', '--setenv', 'A', 'b c', '/bin/sh', '-c', 'echo "$X"; exit 0'];
 
 describe('the bwrap that melange finds', () => {
   test('hands on what melange asks for, without network', () => {
-    expect(run({}, ...given)).toEqual(['--unshare-net', ...given]);
-    expect(run({ network: true }, ...given)).toEqual(given);
+    expect(run({}, ...given)).toEqual([...status, '--unshare-net', ...given]);
+    expect(run({ network: true }, ...given)).toEqual([...status, ...given]);
   });
 
   test('is nobody’s root', () => {
     const own = ['--unshare-user', '--uid', '1000', '--gid', '1000'];
-    expect(run({ network: true, isRoot: true }, ...given)).toEqual([...own, ...given]);
+    expect(run({ network: true, isRoot: true }, ...given)).toEqual([...status, ...own, ...given]);
   });
 
   test('tells git where repositories are, after melange has cleared the environment', () => {
@@ -44,7 +58,7 @@ describe('the bwrap that melange finds', () => {
       ...given,
     );
     const at = args.indexOf('--clearenv');
-    expect(args.slice(0, at + 1)).toEqual(['--unshare-net', ...given.slice(0, 4)]);
+    expect(args.slice(0, at + 1)).toEqual([...status, '--unshare-net', ...given.slice(0, 4)]);
     const settings = [
       ['GIT_CONFIG_COUNT', '2'],
       ['GIT_CONFIG_KEY_0', 'url.file:///var/cache/melange/git/0.insteadOf'],
@@ -54,5 +68,20 @@ describe('the bwrap that melange finds', () => {
     ];
     expect(args.slice(at + 1, at + 16)).toEqual(settings.flatMap((setting) => ['--setenv', ...setting]));
     expect(args.slice(at + 16)).toEqual(given.slice(4));
+  });
+
+  test('hands on nothing that was left open in the daemon', () => {
+    const script = join(folder, 'open');
+    const lister = join(folder, 'lister');
+    writeFileSync(lister, '#!/bin/sh\nls /proc/self/fd | xargs\n', { mode: 0o755 });
+    const statusFile = join(folder, 'status');
+    const facts = { program: lister, network: true, isRoot: false, statusFile, processBrake: processBrake(100) };
+    writeFileSync(script, bubblewrapScript({ ...facts, repositories: [] }), { mode: 0o755 });
+    const secret = openSync(lister, 'r');
+    const stdio = ['ignore', 'pipe', 'inherit', ...Array<'ignore'>(37).fill('ignore'), secret] as const;
+    const { stdout } = spawnSync(script, { stdio: [...stdio], encoding: 'utf8' });
+    closeSync(secret);
+    // The last is that of the list itself.
+    expect(stdout.trim()).toBe('0 1 2 3 9');
   });
 });
