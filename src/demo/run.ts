@@ -77,6 +77,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary> {
     const summary = { ...story, seconds: Math.round((Date.now() - started) / 100) / 10 };
     if (!options.once) {
       say(`the story is told; regrow keeps running at ${daemon.url}. Ask it: regrow explain count --config ${config}`);
+      say(`(before npm link, from another terminal here: npm run -s dev -- explain count --config ${config})`);
       say('Ctrl-C ends it.');
       await aborted(options.signal);
     }
