@@ -1,3 +1,4 @@
+import { RegrowError } from '../../errors.ts';
 import { sha256 } from '../../model/canonical.ts';
 import type {
   PushOptions,
@@ -22,6 +23,8 @@ import { sendBlob } from './upload.ts';
 const defaultChunkSize = 16 * 1024 * 1024;
 /** How often an upload that a registry lost begins again. */
 const mostBeginnings = 3;
+/** What a registry answers that has no such list: 404 by the specification, and what others do. */
+const unknowing: ReadonlySet<number> = new Set([400, 404, 405]);
 const referrersType = 'application/vnd.oci.image.index.v1+json';
 const manifestTypes = [
   referrersType,
@@ -141,8 +144,13 @@ function createRepository(
 
     async referrers(digest, { signal }: PushOptions = {}) {
       const headers = { accept: referrersType };
-      const answer = await ask({ method: 'GET', url: `${base}/referrers/${digest}`, headers }, signal);
-      if (answer.status === 404) return undefined;
+      const asked = ask({ method: 'GET', url: `${base}/referrers/${digest}`, headers }, signal);
+      // Some forbid what they do not know; who may not read at all is told so by the next question.
+      const answer = await asked.catch((thrown: unknown) => {
+        if (thrown instanceof RegrowError && thrown.code === 'registry.unauthorized') return undefined;
+        throw thrown;
+      });
+      if (answer === undefined || unknowing.has(answer.status)) return undefined;
       if (answer.status !== 200) throw unexpected(answer, 'what refers to a manifest');
       // A page in place of a list is of a registry that does not know what it is asked.
       const [type] = (answer.headers['content-type'] ?? '').split(';', 1);

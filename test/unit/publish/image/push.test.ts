@@ -127,3 +127,17 @@ test('signed by another key the new signatures come beside those that are there,
   await push();
   expect(fake.asked.filter(({ method }) => method !== 'GET' && method !== 'HEAD')).toEqual([]);
 });
+
+test.each([400, 403, 405])(
+  'a registry that answers %i to the question for a list has it under a tag',
+  async (status) => {
+    await sign();
+    fake.faults.push(({ path }, response) => {
+      if (!path.includes('/referrers/')) return undefined;
+      response.writeHead(status).end();
+      return true;
+    });
+    await push();
+    expect(tags()).toEqual(['hello latest', ...tagged('.sig'), ...tagged('.att'), ...tagged('')].toSorted());
+  },
+);
