@@ -75,6 +75,11 @@ const spdxDocument = z.strictObject({
   documentDescribes: z.array(id).min(1),
   packages: z.array(spdxPackage).min(1),
   relationships: z.array(relationship),
+  hasExtractedLicensingInfos: z
+    .array(
+      z.strictObject({ licenseId: z.string().regex(/^LicenseRef-[A-Za-z0-9.-]+$/), extractedText: z.string().min(1) }),
+    )
+    .optional(),
 });
 
 export type SpdxDocument = z.infer<typeof spdxDocument>;
@@ -87,6 +92,12 @@ export function readSpdxDocument(text: string): SpdxDocument {
   if (known.size !== ids.length) throw new Error('two elements have one id');
   const pointed = document.relationships.flatMap((one) => [one.spdxElementId, one.relatedSpdxElement]);
   const missing = [...document.documentDescribes, ...pointed].filter((one) => !known.has(one));
+  const licenses = new Set(document.hasExtractedLicensingInfos?.map(({ licenseId }) => licenseId));
+  const named = document.packages.flatMap(
+    ({ licenseDeclared }) => licenseDeclared.match(/LicenseRef-[A-Za-z0-9.-]+/g) ?? [],
+  );
+  const unknown = named.filter((license) => !licenses.has(license));
+  if (unknown.length > 0) throw new Error(`${unknown.join(', ')} has no text`);
   if (missing.length > 0) throw new Error(`${missing.join(', ')} is pointed to and not there`);
   return document;
 }

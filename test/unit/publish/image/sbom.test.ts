@@ -136,6 +136,7 @@ describe('the SPDX document of an image', () => {
       }),
     };
     expect(documents.licensed).toContain('Count as you like.');
+    expect(readSpdxDocument(documents.licensed).hasExtractedLicensingInfos?.length).toBe(1);
     const found = violations(Object.entries(documents).map(([name, text]) => ({ name, kind: 'spdx', text })));
     expect(found).toEqual({ plain: [], licensed: [], index: [] });
     const changed = documents.plain.replace(`"checksumValue": "${digestHex(manifest)}"`, '"checksumValue": "zz"');
