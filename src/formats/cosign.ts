@@ -10,7 +10,7 @@ export type AttachmentKind = (typeof attachmentKinds)[number];
 
 const signatureType = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const attestationType = 'application/vnd.dsse.envelope.v1+json';
-const signatureAnnotation = 'dev.cosignproject.cosign/signature';
+export const signatureAnnotation = 'dev.cosignproject.cosign/signature';
 
 /** The tag under which what is attached to a digest is found: `sha256-HEX.sig`. */
 export function attachmentTag(digest: string, kind: AttachmentKind): string {

@@ -1,6 +1,7 @@
 import {
   attachmentManifest,
   attestationLayer,
+  signatureAnnotation,
   signatureLayer,
   signaturePayload,
   signatureReferrer,
@@ -17,7 +18,7 @@ import {
   type Referrer,
   type SignedBy,
 } from '../../model/attachment.ts';
-import { canonicalJson } from '../../model/canonical.ts';
+import { canonicalJson, sha256 } from '../../model/canonical.ts';
 import { lockImageFile } from '../../model/image-definition.ts';
 import { type Arch, parseTarget, type TargetName } from '../../model/target.ts';
 import { blobKey, type ObjectReader, type Objects } from '../../ports/objects.ts';
@@ -122,14 +123,15 @@ async function attach(
   { name, sourceDateEpoch, at }: AttachFacts,
   { descriptor, sbom, configuration }: Subject,
 ): Promise<void> {
-  const before = await readAttachments(objects, descriptor);
+  const payload = signaturePayload(descriptor, name);
+  const kept = await keptSignatures(objects, descriptor, payload, keys);
   const wanted = keys.map(({ by }) => by);
-  if (before !== undefined && isSignedBy(before, wanted, identity !== undefined)) return;
-  const known = (by: string) => before?.signed.find((one) => one.by === by && (!isCertified || one.bundles.length > 0));
+  if (kept !== undefined && isSignedBy(kept, wanted, identity !== undefined)) return;
   // Who finds a bundle looks at nothing else, be it of a key or of an identity: all have them, or none.
-  const isCertified = identity !== undefined || before?.signed.some(({ by }) => by === 'identity') === true;
+  const isCertified = identity !== undefined || kept?.signed.some(({ by }) => by === 'identity') === true;
+  const known = (by: string) => kept?.signed.find((one) => one.by === by && (!isCertified || one.bundles.length > 0));
   const statements = statementsOf(name, descriptor, sbom, configuration);
-  const work: Work = { descriptor, name, at, statements, isBundled: isCertified };
+  const work: Work = { descriptor, payload, at, statements, isBundled: isCertified };
   const signed: SignedBy[] = [];
   for (const hand of keys) signed.push(known(hand.by) ?? (await signWith(objects, hand, work)));
   const certified = known('identity') ?? (identity === undefined ? undefined : await signWith(objects, identity, work));
@@ -156,10 +158,28 @@ async function attach(
   await objects.put(attachmentsKey(digestHex(descriptor)), Buffer.from(JSON.stringify(attachments)));
 }
 
+/** What has been signed, without signatures that are not of whom they say; undefined before the first. */
+async function keptSignatures(
+  objects: ObjectReader,
+  descriptor: OciDescriptor,
+  payload: Uint8Array,
+  hands: readonly Hand[],
+): Promise<Attachments | undefined> {
+  const before = await readAttachments(objects, descriptor);
+  if (before === undefined) return undefined;
+  const own = `sha256:${sha256(payload)}`;
+  const signed = before.signed.filter(({ by, sig }) => {
+    const hand = hands.find((one) => one.by === by);
+    const signature = Buffer.from(sig.annotations?.[signatureAnnotation] ?? '', 'base64');
+    return hand === undefined || (sig.digest === own && hand.hasSigned(payload, signature));
+  });
+  return { ...before, signed };
+}
+
 /** What one hand signs of one manifest. */
 interface Work {
   readonly descriptor: OciDescriptor;
-  readonly name: string;
+  readonly payload: Uint8Array;
   readonly at: string;
   readonly statements: readonly { readonly predicateType: string; readonly bytes: Uint8Array }[];
   /** Whether there are Sigstore bundles as well. */
@@ -187,9 +207,8 @@ function statementsOf(
 }
 
 async function signWith(objects: Objects, hand: Hand, work: Work): Promise<SignedBy> {
-  const payload = signaturePayload(work.descriptor, work.name);
-  const { signature, witness } = await hand.sign(payload);
-  const sig = signatureLayer(payload, signature, witness);
+  const { signature, witness } = await hand.sign(work.payload);
+  const sig = signatureLayer(work.payload, signature, witness);
   await putBlob(objects, sig);
   const att: SignedBy['att'] = [];
   const bundles: Referrer[] = [];

@@ -1,3 +1,4 @@
+import { verify } from 'node:crypto';
 import { identityAnnotations } from '../../formats/cosign.ts';
 import { signDsse } from '../../formats/dsse.ts';
 import type { OciAnnotations } from '../../formats/oci.ts';
@@ -11,6 +12,8 @@ import type { Keyless } from '../../ports/sigstore.ts';
 export interface Hand {
   /** sha256 of the public key (PEM), hex, or `identity`. */
   readonly by: string;
+  /** Whether a signature of a payload may be its own: what lies in the store others may have written. */
+  hasSigned(payload: Uint8Array, signature: Uint8Array): boolean;
   /** Signs the payload of a signature; `witness` goes beside it. */
   sign(payload: Uint8Array): Promise<{ readonly signature: Uint8Array; readonly witness: OciAnnotations }>;
   /** Signs a statement: the text of its envelope, and of the Sigstore bundle around it. */
@@ -22,6 +25,7 @@ export interface Hand {
 export function handOfKey({ publicKey, sign }: ImageSigner): Hand {
   return {
     by: sha256(publicKey),
+    hasSigned: (payload, signature) => verify('sha256', payload, publicKey, signature),
     sign: async (payload) => ({ signature: sign(payload), witness: {} }),
     async attest(statement) {
       // Without the name of a key: cosign is told which one to use.
@@ -34,6 +38,8 @@ export function handOfKey({ publicKey, sign }: ImageSigner): Hand {
 export function handOfIdentity(keyless: Keyless, signal: AbortSignal | undefined): Hand {
   return {
     by: 'identity',
+    // Whoever checks it looks at the certificate, and whose it is; here it is only known that there is one.
+    hasSigned: () => true,
     async sign(payload) {
       const signed = readSigstoreBundle(await keyless.sign(payload, signal));
       return { signature: Buffer.from(signed.signature, 'base64'), witness: identityAnnotations(signed) };

@@ -246,3 +246,20 @@ test('what was attached before there were several signers is read, and signed an
   await attachTo(objects, image, signer);
   expect((await attached(objects, image.digest)).record.signed).toHaveLength(1);
 });
+
+test("a record that says of somebody else's signature that it is of a key is not believed", async () => {
+  const objects = createMemoryObjects();
+  const image = await storeSampleImage(objects);
+  const signer = await attachTo(objects, image, createTestImageSigner());
+  const theirs = (await attached(objects, image.digest)).record;
+  const own = createTestImageSigner();
+  const forged = { ...theirs, signed: theirs.signed.map((one) => ({ ...one, by: sha256(own.publicKey) })) };
+  await objects.put(attachmentsKey(hexOf(image.digest)), Buffer.from(JSON.stringify(forged)));
+  await attachTo(objects, image, own);
+  const { record, signatures } = await attached(objects, image.digest);
+  expect(record.signed[0]?.sig).not.toEqual(theirs.signed[0]?.sig);
+  const payload = await blob(objects, hexOf(signatures[0]?.digest ?? ''));
+  const signature = Buffer.from(signatures[0]?.annotations['dev.cosignproject.cosign/signature'] ?? '', 'base64');
+  expect(verify('sha256', payload, own.publicKey, signature)).toBe(true);
+  expect(verify('sha256', payload, signer.publicKey, signature)).toBe(false);
+});
