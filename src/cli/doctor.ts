@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { systemClock } from '../adapters/clock.ts';
 import { createExec } from '../adapters/exec.ts';
+import { findFaketime } from '../adapters/faketime.ts';
 import { type LoadedConfig, loadConfig, secretValues } from '../config/load.ts';
 import { RegrowError, reportError } from '../errors.ts';
 import { createLogger } from '../log.ts';
@@ -10,7 +11,7 @@ import { type Check, fail, ok } from './doctor-check.ts';
 import { checkEngines } from './engine-checks.ts';
 import { checkIdentity } from './identity-check.ts';
 import { checkKeys } from './key-check.ts';
-import { checkMachine, checkState, checkTargets, programPath } from './machine-checks.ts';
+import { checkMachine, checkSecondBuilds, checkState, checkTargets, programPath } from './machine-checks.ts';
 import { runCommand } from './output.ts';
 import { checkServices } from './service-checks.ts';
 
@@ -52,6 +53,7 @@ async function examine(file: string | undefined, path: string): Promise<readonly
     ok('configuration', read.file ?? 'the defaults'),
     ...(await checkMachine({ exec, path, musl: config.targets.some((target) => target.endsWith('-musl')) })),
     ...checkTargets(config),
+    ...checkSecondBuilds(config, findFaketime()),
     ...(await checkEngines({ config, exec })),
     ...(await checkState(config.stateDirectory)),
     await checkKeys(config, secrets),

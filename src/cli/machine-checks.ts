@@ -128,3 +128,11 @@ function isAccessible(path: string, mode: number): boolean {
     return false;
   }
 }
+
+/** Where builds are made a second time: whether their steps can be on another clock. `library`: as `findFaketime` gives it. */
+export function checkSecondBuilds({ verify }: Pick<Config, 'verify'>, library: string | undefined): readonly Check[] {
+  if (verify.rebuild === 'never') return [];
+  if (library !== undefined) return [ok('second builds', `are made on another clock, by ${library}`)];
+  const text = 'are made on the clock of this machine: a date that gets into a package is not seen';
+  return [warn('second builds', text, 'install libfaketime (Debian: apt-get install faketime)')];
+}

@@ -6,7 +6,7 @@ import { systemClock } from '../../../src/adapters/clock.ts';
 import { createExec } from '../../../src/adapters/exec.ts';
 import { doctorCommand } from '../../../src/cli/doctor.ts';
 import { initCommand } from '../../../src/cli/init.ts';
-import { checkNode, checkSpace, checkState, programPath } from '../../../src/cli/machine-checks.ts';
+import { checkNode, checkSecondBuilds, checkSpace, checkState, programPath } from '../../../src/cli/machine-checks.ts';
 import { createOutput } from '../../../src/cli/output.ts';
 import { checkServices } from '../../../src/cli/service-checks.ts';
 import { loadConfig } from '../../../src/config/load.ts';
@@ -123,4 +123,13 @@ test('Node, space and the state directory have their limits', async () => {
   writeFileSync(join(folder, 'file'), '');
   expect(await checkState(join(folder, 'file', 'below'))).toMatchObject([{ state: 'fail' }]);
   expect(await checkState(join(folder, 'new', 'deep'))).toMatchObject([{ state: 'ok' }, { name: 'disk' }]);
+});
+
+test('where builds are made a second time, it says whether they can be on another clock', () => {
+  const verify = (rebuild: 'never' | 'sample') => ({ verify: { rebuild, sample: 0.1, difference: 'fail' } }) as const;
+  expect(checkSecondBuilds(verify('never'), undefined)).toEqual([]);
+  expect(checkSecondBuilds(verify('sample'), '/usr/lib/faketime/libfaketimeMT.so.1')).toMatchObject([{ state: 'ok' }]);
+  expect(checkSecondBuilds(verify('sample'), undefined)).toMatchObject([
+    { state: 'warn', remedy: expect.stringContaining('apt-get install faketime') },
+  ]);
 });
