@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { RegrowError } from '../../../src/errors.ts';
 import { readApk, signApk } from '../../../src/formats/apk.ts';
 import { describeBytes } from '../../../src/formats/byte-difference.ts';
 import { gzipMember, readGzipMember } from '../../../src/formats/gzip.ts';
@@ -164,6 +166,41 @@ describe('two packages', () => {
         text: expect.stringMatching(/^has other headers: it differs in \d+ of 1536 bytes/),
       },
     ]);
+  });
+
+  it('never pass for the same where a byte differs, whatever byte that is', async () => {
+    const tool = await made({
+      nodes: { 'usr/bin/tool': 'x', 'usr/bin/link': { link: 'tool' }, [`usr/${'long/'.repeat(30)}x`]: 'y' },
+    });
+    fc.assert(
+      fc.property(fc.nat(tool.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+        const other = Buffer.from(tool);
+        other.writeUInt8(other.readUInt8(at) ^ change, at);
+        try {
+          expect(comparePackages('tool', tool, other, sides)).not.toEqual([]);
+        } catch (error) {
+          if (!(error instanceof RegrowError)) throw error;
+          expect(error.code).toBe('package.malformed');
+        }
+      }),
+      { numRuns: 300 },
+    );
+    // The same where what is unpacked is flipped, and packed again.
+    const { data } = readApk(tool);
+    const tar = readGzipMember(data).content;
+    await fc.assert(
+      fc.asyncProperty(fc.nat(tar.length - 1), async (at) => {
+        const other = Buffer.from(tar);
+        other.writeUInt8(other.readUInt8(at) ^ 1, at);
+        const [one, two] = [await withData(gzipMember(tar)), await withData(gzipMember(other))];
+        try {
+          expect(comparePackages('tool', one, two, sides)).not.toEqual([]);
+        } catch (error) {
+          if (!(error instanceof RegrowError)) throw error;
+        }
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it('that are no packages are refused', async () => {
