@@ -1,4 +1,5 @@
 import type { JobPayload } from '../../jobs/catalogue.ts';
+import type { BuildAttempt } from '../../model/build.ts';
 import { canonicalJson, sha256 } from '../../model/canonical.ts';
 import type { Amounts } from '../../model/collection.ts';
 import type { Purpose } from '../../model/plan.ts';
@@ -83,8 +84,13 @@ function wantedOf(
     if (state === 'queued') builds.add(buildKey);
     if (builds.has(buildKey)) inputs.add(request);
   }
-  const logs = new Set(latestBuilds(all).map(({ buildKey }) => buildKey));
+  const [firsts, seconds] = [all.filter(isFirst), all.filter((one) => !isFirst(one))];
+  const logs = new Set([...latestBuilds(firsts), ...latestBuilds(seconds)].map(({ buildKey }) => buildKey));
   return { builds: [...builds].toSorted(), inputs: [...inputs].toSorted(), logs: [...logs].toSorted() };
+}
+
+function isFirst({ repeats }: BuildAttempt): boolean {
+  return repeats === undefined;
 }
 
 async function tellCollected({ book }: Context, { effect, at, collection, failure }: CollectedResult): Promise<void> {
