@@ -46,7 +46,11 @@ function createGauges(registry: Registry): (status: Status) => void {
     'regrow_unused_bytes',
     'Bytes of the object store that nothing uses, and that wait to be removed',
   );
-  const missing = gauge('regrow_missing_objects', 'Objects that are used and not there, as the last collection saw it, 20 at most');
+  const missing = gauge(
+    'regrow_missing_objects',
+    'Objects that are used and not there, as the last collection saw it, 20 at most',
+  );
+  const signing = gauge('regrow_signing_failing', '1 while published packages cannot be signed by an identity');
   const quiet = gauge('regrow_quiet_alarm', '1 when the daemon is silent for longer than it should be');
   return (status) => {
     for (const one of [packages, jobs, published, images]) one.reset();
@@ -64,6 +68,7 @@ function createGauges(registry: Registry): (status: Status) => void {
     asked.set(status.sources.asked);
     oldestDue.set(seconds(status.sources.dueSince, status.at) ?? 0);
     generation.set(status.generation?.generation ?? 0);
+    signing.set(status.unsigned === undefined ? 0 : 1);
     quiet.set(status.quiet.alarm ? 1 : 0);
     if (status.collection !== undefined) {
       lastCollection.set(Date.parse(status.collection.at) / 1000);

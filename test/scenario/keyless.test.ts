@@ -60,6 +60,10 @@ test('while Sigstore does not answer packages are published and images wait; aft
     });
     expect(waiting.unsigned).toMatch(/^some have no signature by identity yet: Fulcio does not answer/);
     expect(waiting.images[0]?.problem).toMatch(/^it has no signature by identity: Fulcio does not answer/);
+    await until('a metric', async () => {
+      const metrics = await (await fetch(`${daemon.url}/metrics`)).text();
+      return /^regrow_signing_failing 1$/m.test(metrics) ? true : undefined;
+    });
     const generation = (await view.current())!;
     const [artifact] = await view.packages(generation, 'x86_64-gnu');
     const name = `${artifact!.info.name}-${artifact!.info.version}.apk`;
