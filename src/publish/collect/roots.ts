@@ -1,12 +1,15 @@
+import { z } from 'zod';
+import type { RegrowError } from '../../errors.ts';
 import { attachmentsKey } from '../../model/attachment.ts';
 import { sha256 } from '../../model/canonical.ts';
 import type { KeepReason } from '../../model/collection.ts';
-import type { Generation } from '../../model/publication.ts';
-import { type ImageCatalogue, imageCatalogueSchema } from '../../model/publication.ts';
+import { type Generation, type ImageCatalogue, imageCatalogueSchema } from '../../model/publication.ts';
 import { blobKey, bundlesPrefix, type ObjectReader, stagingKey } from '../../ports/objects.ts';
-import { corrupt, generationsPrefix, readCurrent, readGeneration } from '../manifest.ts';
+import { corrupt, currentKey, generationsPrefix, readCurrent, readGeneration } from '../manifest.ts';
 import { forEachOf } from './batches.ts';
 import { digestsIn, listedDigests, stagedKeysIn } from './digests.ts';
+
+const indexSchema = z.object({ manifests: z.array(z.object({ digest: z.string() })).min(1) });
 
 /** What the ledger knows is still needed. */
 export interface Wanted {
@@ -107,7 +110,7 @@ export async function findRoots(
   async function keepInputs(digest: string, why: KeepReason): Promise<void> {
     const key = inputsKey(digest);
     if (!keep(key, why) || !isNew(key)) return;
-    const inputs = text((await objects.get(key))?.bytes ?? new Uint8Array());
+    const inputs = await textOf(key);
     for (const named of digestsIn(inputs)) keep(blobKey(named), why);
     for (const staged of stagedKeysIn(inputs)) keep(staged, why);
   }
@@ -121,8 +124,8 @@ export async function findRoots(
   /** What a builder left, and what it was given. */
   async function keepBuild(build: string, why: KeepReason): Promise<void> {
     for (const key of builds.get(build) ?? []) keep(key, why);
-    const result = await objects.get(stagingKey(build, 'result.json'));
-    for (const named of digestsIn(text(result?.bytes ?? new Uint8Array()))) await keepInputs(named, why);
+    const result = await textOf(stagingKey(build, 'result.json'));
+    for (const named of digestsIn(result)) await keepInputs(named, why);
   }
 
   /** A manifest with all that hangs on it; what is attached to it is kept by a tag alone. */
@@ -140,15 +143,27 @@ export async function findRoots(
   async function documentText(hex: string): Promise<string> {
     const blob = await objects.stream(blobKey(hex));
     if (blob === undefined || blob.size > documentLimit) return '';
-    for await (const chunk of blob.body)
-      if (!text(chunk).trimStart().startsWith('{')) return '';
-      else break;
-    return (await read(hex)) ?? '';
+    let start = '';
+    for await (const chunk of blob.body) {
+      start = text(chunk).trimStart();
+      break;
+    }
+    return start.startsWith('{') ? ((await read(hex)) ?? '') : '';
+  }
+
+  async function keepTagged(index: string): Promise<void> {
+    const { data } = indexSchema.safeParse(parsed(await documentText(index)));
+    for (const { digest } of data?.manifests ?? [])
+      if ((await documentText(digest.replace('sha256:', ''))) === '') throw damagedImage(digest.replace('sha256:', ''));
+    if (data === undefined) throw damagedImage(index);
+    await keepImage(index, 'image');
   }
 
   const current = await readCurrent(objects);
+  const older = await objects.list(generationsPrefix);
   if (current !== undefined) await keepGeneration(current.generation);
-  for (const key of await objects.list(generationsPrefix)) {
+  else if (older.length > 0) throw corrupt(currentKey, 'is gone, and older generations are not');
+  for (const key of older) {
     const number = /^(\d+)\.json$/.exec(key.slice(generationsPrefix.length))?.[1];
     const generation = number === undefined ? undefined : await readGeneration(objects, Number(number));
     if (generation !== undefined) await keepGeneration(generation);
@@ -156,10 +171,7 @@ export async function findRoots(
 
   const { images } = await readCatalogue(objects);
   const tagged = new Set(images.map(({ digest }) => digest.replace('sha256:', '')));
-  for (const hex of tagged) {
-    if ((await documentText(hex)) === '') throw corrupt(blobKey(hex), 'is gone or damaged: an image that has a tag');
-    await keepImage(hex, 'image');
-  }
+  for (const hex of tagged) await keepTagged(hex);
   // What says that an image was signed is unused with it, and keeps all of it for as long as it stays itself.
   for (const key of listing) {
     if (!key.startsWith(attachedPrefix) || kept.has(key) || isOver(key)) continue;
@@ -170,7 +182,7 @@ export async function findRoots(
   for (const key of await objects.list('results/image-')) {
     const effect = /^results\/image-([0-9a-f]{64})\.json$/.exec(key)?.[1];
     if (effect === undefined) continue;
-    const named = digestsIn(text((await objects.get(key))?.bytes ?? new Uint8Array()));
+    const named = digestsIn(await textOf(key));
     for (const hex of named) keep(blobKey(hex), 'built-image');
     if (![...named].some((hex) => tagged.has(hex))) continue;
     keep(key, 'image');
@@ -202,6 +214,18 @@ export async function findRoots(
     if (why !== undefined) keep(key, why);
   }
   return { kept, missing: [...missing] };
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+function damagedImage(hex: string): RegrowError {
+  return corrupt(blobKey(hex), 'is gone or damaged: an image with a tag consists of it');
 }
 
 async function readCatalogue(objects: ObjectReader): Promise<ImageCatalogue> {

@@ -104,6 +104,14 @@ describe('a generation keeps', () => {
     expect(kept.has(others)).toBe(false);
   });
 
+  test('nothing that could be told from the older ones alone', async () => {
+    await published();
+    const current = await objects.get(currentKey);
+    await objects.put('repository/generations/1.json', current?.bytes ?? new Uint8Array());
+    await objects.remove(currentKey);
+    await expect(roots()).rejects.toMatchObject({ code: 'repository.corrupt' });
+  });
+
   test('what is gone of it is said', async () => {
     const { digest } = await published();
     await objects.remove(blobKey(digest));
@@ -199,7 +207,7 @@ describe('an image', () => {
 
   test('that shares a platform with one that has a tag leaves that one whole', async () => {
     const { manifest, index: old } = await image('old');
-    const again = await blob({ manifests: [{ digest: `sha256:${manifest}` }, { digest: 'another' }] });
+    const again = await blob({ manifests: [{ digest: `sha256:${manifest}` }], again: true });
     await put(attachedTo(again), {});
     await tag(again);
     const { kept } = await roots({}, [attachedTo(old)]);
@@ -216,12 +224,17 @@ describe('an image', () => {
     expect(kept.has(result)).toBe(false);
   });
 
-  test('with a tag and without its index: nobody knows what is used', async () => {
-    const { index } = await image('one');
-    await tag(index);
-    await objects.remove(blobKey(index));
-    await expect(roots()).rejects.toMatchObject({ code: 'repository.corrupt' });
-    await put('images/current', 'damaged');
-    await expect(roots()).rejects.toMatchObject({ code: 'repository.corrupt' });
-  });
+  test.each(['index', 'manifest'] as const)(
+    'with a tag and without its %s: nobody knows what is used',
+    async (which) => {
+      const made = await image('one');
+      await tag(made.index);
+      await objects.remove(blobKey(made[which]));
+      await expect(roots()).rejects.toMatchObject({ code: 'repository.corrupt' });
+      await objects.put(blobKey(made[which]), Buffer.from('{"manifests":[]}'));
+      await expect(roots()).rejects.toMatchObject({ code: 'repository.corrupt' });
+      await put('images/current', 'damaged');
+      await expect(roots()).rejects.toMatchObject({ code: 'repository.corrupt' });
+    },
+  );
 });
