@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { runMelangeBuild } from '../../src/build/melange/engine.ts';
 import { type Apk, readApk } from '../../src/formats/apk.ts';
@@ -183,6 +186,32 @@ describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { ti
     expect(log).toContain('\nuser 1000\n');
     expect(log).toContain('\ninterfaces lo\n');
     expect(log).toContain('\ndescriptors 0 1 2 3\n');
+  });
+
+  test('a step has the network of the machine where the configuration says so', async () => {
+    const server = createServer((_request, response) => response.end('from the network'));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const fetching = script(`wget -q -O - http://127.0.0.1:${port}/`);
+    try {
+      const asked = fixture.melangeRequest(fetching, { melange: { ...melangeProgram, network: true } });
+      const result = await fixture.melangeBuild(asked);
+      expect(await fixture.log(result)).toContain('from the network');
+      expect(result.outcome).toBe('passed');
+      const without = await fixture.melangeBuild(fixture.melangeRequest(fetching));
+      expect(await fixture.log(without)).not.toContain('from the network');
+      expect(without.outcome).toBe('failed');
+    } finally {
+      server.close();
+    }
+  });
+
+  test('the C library of the target is the one that variables speak of', async () => {
+    const request = fixture.melangeRequest(script('echo "triplet ${{host.triplet.gnu}}"'));
+    const musl = await fixture.melangeBuild({ ...request, target: `${hostArch}-musl` });
+    expect(await fixture.log(musl)).toContain(`\ntriplet ${hostArch}-pc-linux-musl\n`);
+    const gnu = await fixture.melangeBuild(request);
+    expect(await fixture.log(gnu)).toContain(`\ntriplet ${hostArch}-pc-linux-gnu\n`);
   });
 
   test('a test that fails is said of its package, and nothing is left of the build', async () => {
