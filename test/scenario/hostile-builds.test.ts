@@ -73,10 +73,11 @@ const hostile: readonly (readonly [string, string, string])[] = [
   ['tampered', 'source.hash-mismatch', fetchedRecipe('tampered', '0'.repeat(64))],
 ];
 
-describe('recipes that are out to harm', () => {
-  it('each fails with its code, is logged, and nothing of it is published; what is good is', {
-    timeout: 120_000,
-  }, async () => {
+/** Milliseconds; much of it is the patience of `until`. */
+const slow = { timeout: 120_000 };
+
+describe('recipes that are out to harm', slow, () => {
+  it('each fails with its code, is logged, and nothing of it is published; what is good is', async () => {
     const distribution = await begin({
       files: {
         'good.yaml': recipe('good'),
@@ -123,7 +124,7 @@ describe('recipes that are out to harm', () => {
   });
 });
 
-describe('a package that is corrupted in the object store', () => {
+describe('a package that is corrupted in the object store', slow, () => {
   it('before it is published: it is refused, and what was published stays', async () => {
     let corrupt = false;
     /** What builders leave is other bytes than they say. */
@@ -184,7 +185,7 @@ describe('a package that is corrupted in the object store', () => {
   });
 });
 
-describe('a registry that lies about a digest', () => {
+describe('a registry that lies about a digest', slow, () => {
   it('gets no tag: it is a problem of the image with its code, logged, until it tells the truth', async () => {
     registry = await startFakeRegistry();
     let lies = true;
