@@ -35,6 +35,15 @@ async function withData(data: Uint8Array): Promise<Uint8Array> {
   return Buffer.concat([gzipMember(text), data]);
 }
 
+/** Whether two packages are the same, or why they cannot be compared. */
+function judged(first: Uint8Array, second: Uint8Array): string {
+  try {
+    return comparePackages('tool', first, second, sides).length === 0 ? 'the same' : 'different';
+  } catch (error) {
+    return error instanceof RegrowError ? error.code : String(error);
+  }
+}
+
 describe('two packages', () => {
   it('are the same, signed or not, where control and data are', async () => {
     const tool = await made({ nodes: { 'usr/bin/tool': 'x' } });
@@ -176,12 +185,7 @@ describe('two packages', () => {
       fc.property(fc.nat(tool.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
         const other = Buffer.from(tool);
         other.writeUInt8(other.readUInt8(at) ^ change, at);
-        try {
-          expect(comparePackages('tool', tool, other, sides)).not.toEqual([]);
-        } catch (error) {
-          if (!(error instanceof RegrowError)) throw error;
-          expect(error.code).toBe('package.malformed');
-        }
+        expect(['different', 'package.malformed']).toContain(judged(tool, other));
       }),
       { numRuns: 300 },
     );
@@ -193,11 +197,7 @@ describe('two packages', () => {
         const other = Buffer.from(tar);
         other.writeUInt8(other.readUInt8(at) ^ 1, at);
         const [one, two] = [await withData(gzipMember(tar)), await withData(gzipMember(other))];
-        try {
-          expect(comparePackages('tool', one, two, sides)).not.toEqual([]);
-        } catch (error) {
-          if (!(error instanceof RegrowError)) throw error;
-        }
+        expect(['different', 'package.malformed']).toContain(judged(one, two));
       }),
       { numRuns: 150 },
     );
