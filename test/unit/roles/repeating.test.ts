@@ -202,7 +202,15 @@ describe('a build that passed', () => {
   test('is judged again once it is to be compared, or a difference comes to more than before', async () => {
     const passed = async (rebuild?: DifferencePolicy) => {
       const { artifacts } = resultOf(buildKey);
-      const verdict = { passed: true, gateSet: gateSetVersion, package: 'tool', gates: [], at: '', seal: 'c2VhbA==', rebuild };
+      const verdict = {
+        passed: true,
+        gateSet: gateSetVersion,
+        package: 'tool',
+        gates: [],
+        at: '',
+        seal: 'c2VhbA==',
+        rebuild,
+      };
       await book.put('verdict', buildKey, { ...verdict, artifacts: artifactsStamp(artifacts) } as unknown as Verdict);
       return hasPassed(context, built(), none);
     };
