@@ -50,6 +50,7 @@ export type ErrorCode =
   | 'repository.moved' // the pointer was swapped by someone else
   | 'repository.corrupt'
   | 'verify.gate-failed' // a build is not what may be published
+  | 'verify.verdict-unproven' // no publisher stands for the verdict of a build
   | 'verify.inputs-gone' // what a published package was built from is no longer kept
   | 'verify.engine-other' // another version of the engine built it
   | 'image.invalid'

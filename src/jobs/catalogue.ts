@@ -108,7 +108,7 @@ export function buildQueue(target: TargetName): string {
 }
 
 /** The queues that are not of one target. */
-export const fixedQueues = ['watch', 'control', 'publish', 'push', 'sign', 'results'] as const;
+export const fixedQueues = ['watch', 'control', 'verify', 'publish', 'push', 'sign', 'results'] as const;
 
 export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> } = {
   'watch-releases': {
@@ -183,10 +183,11 @@ export const catalogue: { readonly [T in JobType]: JobDefinition<JobPayload<T>> 
     pause: 30_000,
     remember: 24 * hour,
   },
+  // A queue of its own: what takes long to judge keeps nothing from being published.
   verify: {
     version: 1,
     payload: payloads.verify,
-    queue: () => 'publish',
+    queue: () => 'verify',
     effect: (job) => [job.request, job.attempt],
     attempts: 5,
     pause: 10_000,

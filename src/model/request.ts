@@ -5,7 +5,7 @@ import { findingSchema } from './finding.ts';
 import { imageEngines } from './image-support.ts';
 import { purposeSchema } from './plan.ts';
 import { targetNameSchema } from './target.ts';
-import { differencePolicySchema } from './verdict.ts';
+import { differencePolicySchema, verdictSchema } from './verdict.ts';
 import { watcherSchema } from './watch.ts';
 
 /** Work that is too large for a queue's payload lies in the object store under `requests/DIGEST.json`; jobs carry the key. */
@@ -65,6 +65,8 @@ export const publishRequestSchema = z.strictObject({
       request: z.string().optional(),
     }),
   ),
+  /** One for each build that they are of: the publisher believes those that it signed, and publishes nothing without one. */
+  verdicts: z.array(verdictSchema).optional(),
 });
 
 /** An image to assemble and run: what its definition says, with every package pinned. */

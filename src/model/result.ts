@@ -87,6 +87,8 @@ export const refusalSchema = z.strictObject({
   message: z.string(),
   /** Digests of the packages of the origin that were asked to be published, sorted: it is refused while it has these. */
   digests: z.array(z.string()),
+  /** The verdicts that were not believed, by the digest of each and the build key that it is of. */
+  doubted: z.array(z.strictObject({ buildKey: z.string(), verdict: z.string() })).optional(),
 });
 
 export const publishedResultSchema = z.strictObject({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
 import { differenceSchema } from './difference.ts';
+import { targetNameSchema } from './target.ts';
 
 /** What one gate says of one build. */
 export const gateResultSchema = z.strictObject({
@@ -29,10 +30,17 @@ export const verdictSchema = z.strictObject({
   artifacts: z.string().optional(),
   /** There where it was judged beside a second build: what a difference comes to. */
   rebuild: differencePolicySchema.optional(),
+  target: targetNameSchema.optional(),
+  /** Digest of the build request that the builder was given. */
+  request: z.string().optional(),
+  /** Signature of the publisher that had it judged, over all the rest: base64. Without, it counts for nothing. */
+  seal: z.base64().optional(),
 });
 
 /** The code of a build that its gates hold. */
 export const gateFailed = 'verify.gate-failed' satisfies ErrorCode;
+/** The code of a build that is not published because no publisher stands for its verdict. */
+export const unproven = 'verify.verdict-unproven' satisfies ErrorCode;
 
 export type DifferencePolicy = z.infer<typeof differencePolicySchema>;
 export type GateResult = z.infer<typeof gateResultSchema>;

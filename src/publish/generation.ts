@@ -32,6 +32,8 @@ export interface PublishPorts {
 
 export interface PublishTransaction {
   readonly add: readonly Addition[];
+  /** What is not to be published whatever it holds, and why; it is not in `add`. */
+  readonly refused?: readonly RefusedAddition[];
   readonly remove?: readonly Removal[];
   /** Fencing token of the publisher; one lower than the current generation's is refused. */
   readonly token: number;
@@ -116,7 +118,7 @@ export async function publishRemaining(
   checkToken(request.token, current);
   const memory = ports.memory ?? createRepositoryMemory();
   const state = await readState(objects, memory, current);
-  const refused: RefusedAddition[] = [];
+  const refused: RefusedAddition[] = [...(request.refused ?? [])];
   const signed: Artifact[] = [];
   for (const addition of await missingAdditions(
     objects,

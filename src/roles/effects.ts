@@ -101,7 +101,10 @@ export async function readRequest<K extends Request['kind']>(
   kind: K,
 ): Promise<Extract<Request, { kind: K }>> {
   const object = await objects.get(key);
-  const request = object === undefined ? undefined : requestSchema.safeParse(parseJson(object.bytes)).data;
+  const content = object === undefined ? undefined : parseJson(object.bytes);
+  // The key is the digest of what was asked: what somebody put in its place was not.
+  const isAsked = content !== undefined && digestOf(content) === requestDigest(key);
+  const request = isAsked ? requestSchema.safeParse(content).data : undefined;
   if (request?.kind === kind) return request as Extract<Request, { kind: K }>;
   // What is damaged is written again only where nothing is.
   if (object !== undefined) await objects.remove(key);

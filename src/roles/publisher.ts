@@ -33,6 +33,7 @@ import { createImagePusher } from './image-pusher.ts';
 import { createKeylessHandlers, keylessOf } from './keyless.ts';
 import { announceImageKeys, announceKeys, imageKeyRingOf, keyRingOf } from './keys.ts';
 import { userAgent } from './parts.ts';
+import { sealVerdicts, sortByProof, type UnprovenBuild, verdictDigest } from './sealing.ts';
 import { createChildVerifier, type Verify } from './verifier.ts';
 
 export interface PublisherContext {
@@ -84,7 +85,12 @@ export async function startPublisher(host: RoleHost): Promise<void> {
     },
   });
   const pusher = createImagePusher({ objects, queues, clock, registries: registriesOf(host) });
-  const workers = [host.work('publish', 1, handlers), host.work('push', 1, pusher), host.work('sign', 1, handlers)];
+  const workers = [
+    host.work('publish', 1, handlers),
+    host.work('verify', 1, handlers),
+    host.work('push', 1, pusher),
+    host.work('sign', 1, handlers),
+  ];
   superseded.signal.addEventListener('abort', () => {
     for (const worker of workers) void worker.end({ how: 'stop', grace: leaveTime });
   });
@@ -178,16 +184,20 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
     async verify({ request: key }, { signal }) {
       const request = await readRequest(objects, key, 'verify');
       const generation = (await readCurrent(objects))?.generation.generation ?? 0;
-      const verdicts = [...(await context.verify(request, signal))];
+      const verdicts = sealVerdicts(request, await context.verify(request, signal), signer);
       const effect = `verify-${requestDigest(key)}`;
       await report(objects, queues, { kind: 'verified', effect, at: now(), verdicts, generation });
     },
 
-    async publish({ request: key }) {
+    async publish({ request: key }, { log }) {
       const request = await readRequest(objects, key, 'publish');
+      const { proven, unproven } = sortByProof(request, context.keys.trusted);
+      for (const { buildKey, refused } of unproven)
+        log.warn({ buildKey, err: refused[0]?.error }, 'a build is not published: no publisher stands for its verdict');
       await settle(`publish-${requestDigest(key)}`, async () => {
-        const done = await publishRemaining(ports, { add: request.add, token }, context.options, withoutRefused);
-        const refused = refusalsOf(request, done.refused);
+        const transaction = { add: proven, refused: unproven.flatMap((one) => one.refused), token };
+        const done = await publishRemaining(ports, transaction, context.options, withoutRefused);
+        const refused = refusalsOf(request, done.refused, unproven);
         return {
           ...(done.generation === undefined ? {} : { generation: done.generation }),
           ...(refused.length === 0 ? {} : { refused: [...refused] }),
@@ -262,14 +272,29 @@ function candidatesOf(artifacts: readonly Artifact[]): readonly Candidate[] {
 }
 
 /** One refusal for each origin, with the first reason. */
-function refusalsOf(request: PublishRequest, refused: readonly RefusedAddition[]): readonly Refusal[] {
+function refusalsOf(
+  request: PublishRequest,
+  refused: readonly RefusedAddition[],
+  unproven: readonly UnprovenBuild[],
+): readonly Refusal[] {
   const refusals = new Map<string, Refusal>();
   for (const { addition, error } of refused) {
     const { origin } = addition.artifact.info;
     if (refusals.has(origin)) continue;
     const own = request.add.filter(({ artifact }) => artifact.info.origin === origin);
     const digests = own.map(({ artifact }) => artifact.digest).toSorted();
-    refusals.set(origin, { package: origin, code: error.code, message: error.message, digests });
+    const doubted = unproven.flatMap(({ buildKey, verdict, refused: [first] }) =>
+      verdict === undefined || first?.addition.artifact.info.origin !== origin
+        ? []
+        : [{ buildKey, verdict: verdictDigest(verdict) }],
+    );
+    refusals.set(origin, {
+      package: origin,
+      code: error.code,
+      message: error.message,
+      digests,
+      ...(doubted.length === 0 ? {} : { doubted }),
+    });
   }
   return [...refusals.values()];
 }

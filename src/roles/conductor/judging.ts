@@ -6,10 +6,11 @@ import type { VerifiedResult } from '../../model/result.ts';
 import { gateFailed, type Verdict } from '../../model/verdict.ts';
 import type { PlannedBuild } from '../../plan/lock-build.ts';
 import { artifactsStamp, findingsStamp, gateSetVersion } from '../../verify/verify.ts';
-import { readResult, requestDigest, storeRequest } from '../effects.ts';
+import { readResult, requestDigest, resultKey, storeRequest } from '../effects.ts';
 import type { PurposePlan } from './building.ts';
 import type { ConductorContext } from './context.ts';
 import { ensureJob } from './ensure.ts';
+import { isDoubted } from './refusals.ts';
 import { differenceOf, isCompared, isRepeated, secondAttempt } from './repeating.ts';
 import type { World } from './world.ts';
 
@@ -87,7 +88,7 @@ export function hasPassed(
   findings: VerifyRequest['findings'],
 ): boolean {
   const verdict = book.get('verdict', build.buildKey)?.value;
-  if (verdict?.passed !== true || verdict.gateSet !== gateSetVersion) return false;
+  if (verdict?.passed !== true || isDoubted({ book }, verdict) || verdict.gateSet !== gateSetVersion) return false;
   if (verdict.artifacts !== stampOf(build)) return false;
   if (!isCompared(verdict, differenceOf(settings, build.buildKey))) return false;
   return verdict.findings === undefined || verdict.findings === findingsStamp(findings, verdict.package);
@@ -139,7 +140,9 @@ async function ask(
   const key = await storeRequest(context.objects, request);
   const effect = `verify-${requestDigest(key)}`;
   const result = await readResult(context.objects, effect, 'verified');
-  if (result !== undefined) return result;
+  if (result?.verdicts.every((verdict) => !isDoubted(context, verdict)) === true) return result;
+  // Judged before publishers signed what they judged, or put there by somebody else.
+  if (result !== undefined) await context.objects.remove(resultKey(effect));
   const payload = (attempt: number) => ({ request: key, attempt });
   await ensureJob(context, 'verify', effect, payload, urgent ? 'security' : 'normal');
   return undefined;
@@ -151,6 +154,7 @@ async function ask(
  */
 export async function recordVerdicts(context: ConductorContext, result: VerifiedResult): Promise<void> {
   for (const verdict of result.verdicts) {
+    if (isDoubted(context, verdict)) continue;
     const known = context.book.get('verdict', verdict.buildKey)?.value;
     if (known === undefined || known.at < verdict.at) await recordVerdict(context, verdict);
   }

@@ -114,7 +114,9 @@ async function ensurePublication(context: ConductorContext, world: World, builds
       })),
     )
     .toSorted((a, b) => (a.key < b.key ? -1 : 1));
-  const request: PublishRequest = { kind: 'publish', add };
+  const verdicts = builds.flatMap(({ buildKey }) => book.get('verdict', buildKey)?.value ?? []);
+  verdicts.sort((a, b) => (a.buildKey < b.buildKey ? -1 : 1));
+  const request: PublishRequest = { kind: 'publish', add, verdicts };
   const key = await storeRequest(objects, request);
   const effect = `publish-${requestDigest(key)}`;
   const urgent = builds.some((build) => build.need.urgency === 'security');

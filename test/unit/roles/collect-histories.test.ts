@@ -21,6 +21,7 @@ import { crashAt } from '../../support/crashing-objects.ts';
 import { testLog } from '../../support/log.ts';
 import { makePackage } from '../../support/package-trees.ts';
 import { createTestImageSigner, createTestSigner } from '../../support/test-signer.ts';
+import { publishRequestOf } from '../../support/verdicts.ts';
 import { damageOf } from '../../support/whole-store.ts';
 
 const day = 86_400_000;
@@ -196,7 +197,7 @@ async function jobOf(store: Store, one: Step) {
   if ('publish' in one) {
     await build(store, one.publish);
     const add = [built[one.publish]?.addition].filter((addition) => addition !== undefined);
-    const request = await storeRequest(objects, { kind: 'publish', add });
+    const request = await storeRequest(objects, publishRequestOf(add, signer));
     return (publisher: Handlers) => publisher.publish?.({ request, attempt: 1 }, jobContext);
   }
   if ('withdraw' in one) {

@@ -12,6 +12,7 @@ import { createMemoryObjects, type MemoryObjects } from '../../fakes/memory-obje
 import { testLog } from '../../support/log.ts';
 import { makePackage } from '../../support/package-trees.ts';
 import { createTestImageSigner, createTestSigner } from '../../support/test-signer.ts';
+import { publishRequestOf } from '../../support/verdicts.ts';
 import { damageOf } from '../../support/whole-store.ts';
 
 const signer = createTestSigner('box');
@@ -37,7 +38,7 @@ async function stage(objects: MemoryObjects) {
   const { artifact, bytes } = await makePackage({ name: 'tool', version: '1-r0', nodes: { 'usr/share/tool': 'x' } });
   const key = stagingKey('key', 'tool-1-r0.apk');
   await objects.put(key, bytes);
-  return storeRequest(objects, { kind: 'publish', add: [{ key, artifact }] });
+  return storeRequest(objects, publishRequestOf([{ key, artifact }], signer));
 }
 
 /** A store that has the very blobs of a publication from long ago, which nothing has used since, and what stages it again. */

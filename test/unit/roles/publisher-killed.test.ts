@@ -20,6 +20,7 @@ import { createManualClock } from '../../fakes/manual-clock.ts';
 import type { Life } from '../../support/dying-files.ts';
 import { makePackage } from '../../support/package-trees.ts';
 import { createTestImageSigner, createTestSigner } from '../../support/test-signer.ts';
+import { publishRequestOf } from '../../support/verdicts.ts';
 
 const life = vi.hoisted((): Life => ({ calls: 0, end: Number.POSITIVE_INFINITY, how: 'before' }));
 vi.mock('node:fs/promises', async (importOriginal) => {
@@ -172,7 +173,7 @@ it(`a publisher that is killed at any of ${deaths} calls of the file system leav
     const add = goesBack ? [] : await stageSome(objects, chance, `1.${round}`);
     const job: Job = goesBack
       ? { to: round - 2, slot: round }
-      : { request: await storeRequest(objects, { kind: 'publish', add }) };
+      : { request: await storeRequest(objects, publishRequestOf(add, signer)) };
     const due = goesBack ? await contentOf(objects, await readGeneration(objects, round - 2)) : withAdded(old, add);
 
     const end = 1 + chance(calls);

@@ -9,6 +9,7 @@ import { createManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryObjects } from '../../fakes/memory-objects.ts';
 import { makePackage } from '../../support/package-trees.ts';
 import { createTestImageSigner, createTestSigner } from '../../support/test-signer.ts';
+import { publishRequestOf } from '../../support/verdicts.ts';
 
 const context = {} as JobContext;
 const signer = createTestSigner('box');
@@ -36,7 +37,7 @@ async function start() {
     const { artifact, bytes } = await makePackage({ name: 'tool', version, nodes: { 'usr/share/tool': version } });
     const key = stagingKey(`tool-${version}`, `tool-${version}.apk`);
     await objects.put(key, bytes);
-    const request = await storeRequest(objects, { kind: 'publish', add: [{ key, artifact }] });
+    const request = await storeRequest(objects, publishRequestOf([{ key, artifact }], signer));
     await publisher.publish?.({ request, attempt: 1 }, context);
   };
   await publish('1-r0');

@@ -8,10 +8,12 @@ import { readResult, requestDigest, storeRequest } from '../../../src/roles/effe
 import { createPublisher } from '../../../src/roles/publisher.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryObjects } from '../../fakes/memory-objects.ts';
+import { testLog } from '../../support/log.ts';
 import { makePackage, type SamplePackage } from '../../support/package-trees.ts';
 import { createTestImageSigner, createTestSigner } from '../../support/test-signer.ts';
+import { publishRequestOf } from '../../support/verdicts.ts';
 
-const context = {} as JobContext;
+const context = { log: testLog('silent').log } as unknown as JobContext;
 
 const signer = createTestSigner('box');
 const imageSigner = createTestImageSigner();
@@ -37,7 +39,7 @@ function publisher(objects: Objects, onSuperseded?: (error: RegrowError) => void
 }
 
 async function publish(objects: Objects, handlers: Awaited<ReturnType<typeof publisher>>, add: PublishRequest['add']) {
-  const request = await storeRequest(objects, { kind: 'publish', add });
+  const request = await storeRequest(objects, publishRequestOf(add, signer));
   await handlers.publish?.({ request, attempt: 1 }, context);
   return readResult(objects, `publish-${requestDigest(request)}`, 'published');
 }

@@ -96,6 +96,7 @@ function verdictsOf(request: VerifyRequest, refused: readonly string[] = []): Ve
     at: clock.now().toISOString(),
     findings: findingsStamp(request.findings, name),
     artifacts,
+    seal: 'c2VhbGVk',
   }));
 }
 

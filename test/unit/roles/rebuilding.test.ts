@@ -15,6 +15,7 @@ import { createMemoryLedger } from '../../fakes/memory-ledger.ts';
 import { createMemoryObjects } from '../../fakes/memory-objects.ts';
 import { makePackage, type SamplePackage } from '../../support/package-trees.ts';
 import { createTestImageSigner, createTestSigner } from '../../support/test-signer.ts';
+import { publishRequestOf } from '../../support/verdicts.ts';
 
 const signer = createTestSigner('box');
 const imageSigner = createTestImageSigner();
@@ -101,7 +102,7 @@ async function publish(samples: readonly SamplePackage[], { environment, atteste
     verify: async () => [],
     ...(attested ? { attest: createAttester({ objects, signer, ...facts }) } : {}),
   });
-  const key = await storeRequest(objects, { kind: 'publish', add });
+  const key = await storeRequest(objects, publishRequestOf(add, signer));
   await handlers.publish?.({ request: key, attempt: 1 }, {} as JobContext);
   return { request: names.request, result };
 }
