@@ -18,6 +18,7 @@ import { type Output, runCommand } from './output.ts';
 interface InitFlags {
   readonly recipes?: string;
   readonly hostLibc?: boolean;
+  readonly bootstrap?: boolean;
   readonly github?: string;
   readonly target?: readonly string[];
   readonly json?: boolean;
@@ -51,12 +52,20 @@ export function initCommand({ output }: Pick<CliContext, 'output'>): Command {
     .addOption(
       new Option('--host-libc', `add a recipe of this machine's C library, which what is linked dynamically needs`),
     )
-    .addOption(new Option('--github <owner/repo>', 'the recipes are on GitHub').conflicts(['recipes', 'hostLibc']))
+    .addOption(
+      new Option(
+        '--bootstrap',
+        "add recipes of this machine's shell, commands, C library and compiler, for melange to build with",
+      ).conflicts('hostLibc'),
+    )
+    .addOption(
+      new Option('--github <owner/repo>', 'the recipes are on GitHub').conflicts(['recipes', 'hostLibc', 'bootstrap']),
+    )
     .option('--target <target...>', 'what is built for; default: this machine, glibc')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  regrow init my-distribution\n  regrow init my-distribution --recipes ../recipes --host-libc --target x86_64-gnu x86_64-musl\n  regrow init my-distribution --github OWNER/REPO',
+      '\nExamples:\n  regrow init my-distribution\n  regrow init my-distribution --recipes ../recipes --host-libc --target x86_64-gnu x86_64-musl\n  regrow init my-distribution --bootstrap\n  regrow init my-distribution --github OWNER/REPO',
     )
     .action((folder: string, flags: InitFlags) =>
       runCommand(output, flags.json === true, async () => {
@@ -74,7 +83,12 @@ async function init(given: string, flags: InitFlags, output: Output): Promise<Ma
   const stateDirectory = join(folder, '.regrow');
   const targets = targetsOf(flags.target);
   const defaults = await readFile(join(configFolder, 'default.yaml'), 'utf8');
-  const { github } = flags;
+  const { github, bootstrap = false } = flags;
+  const foreign = bootstrap ? targets.find((target) => target !== `${hostArch()}-gnu`) : undefined;
+  if (foreign !== undefined) {
+    const remedy = `leave --target out, or write ${hostArch()}-gnu`;
+    throw invalid('--bootstrap', `this machine has no shell and commands for ${foreign}`, remedy);
+  }
   if (github !== undefined) {
     if (!/^[\w.-]+\/[\w.-]+$/.test(github)) throw invalid('--github', `${github} is not OWNER/REPO`, 'write octo/os');
     await writeConfig(config, starterConfig(defaults, { stateDirectory, targets, github }));
@@ -82,7 +96,10 @@ async function init(given: string, flags: InitFlags, output: Output): Promise<Ma
   }
   const source = flags.recipes === undefined ? join(configFolder, 'starter') : resolve(flags.recipes);
   const own = readFolderFiles(source, new Set([stateDirectory, config]));
-  const files = flags.hostLibc === true ? withHostLibc(own) : own;
+  const files = withShipped(own, [
+    ...(flags.hostLibc === true ? ['recipes'] : []),
+    ...(bootstrap ? ['bootstrap'] : []),
+  ]);
   const recipes = countRecipes(source, files, output);
   const repository = join(stateDirectory, 'recipes.git');
   const message = flags.recipes === undefined ? 'An example recipe and an image of it' : 'The recipes to begin with';
@@ -94,7 +111,7 @@ async function init(given: string, flags: InitFlags, output: Output): Promise<Ma
     message,
     at: systemClock.now(),
   });
-  await writeConfig(config, starterConfig(defaults, { stateDirectory, targets }));
+  await writeConfig(config, starterConfig(defaults, { stateDirectory, targets, bootstrap }));
   return {
     config,
     stateDirectory,
@@ -102,14 +119,15 @@ async function init(given: string, flags: InitFlags, output: Output): Promise<Ma
     repository,
     commit,
     recipes,
-    next: [...libcSteps(flags), ...bareSteps(repository, folder)],
+    next: [...libcSteps(flags), ...bootstrapSteps(flags), ...bareSteps(repository, folder)],
   };
 }
 
-/** The recipes, and that of the C library, unless they have one of that name. */
-function withHostLibc(files: readonly NewFile[]): readonly NewFile[] {
+/** The recipes, and those of folders that regrow ships, unless they have one of that name. */
+function withShipped(files: readonly NewFile[], folders: readonly string[]): readonly NewFile[] {
   const paths = new Set(files.map(({ path }) => path));
-  return [...files, ...readFolderFiles(join(configFolder, 'recipes')).filter(({ path }) => !paths.has(path))];
+  const shipped = folders.flatMap((folder) => readFolderFiles(join(configFolder, folder)));
+  return [...files, ...shipped.filter(({ path }) => !paths.has(path))];
 }
 
 function targetsOf(given: readonly string[] | undefined): TargetName[] {
@@ -178,6 +196,13 @@ function bareSteps(repository: string, folder: string): string[] {
 function libcSteps({ hostLibc }: InitFlags): string[] {
   if (hostLibc !== true) return [];
   return ['name host-libc under environment.contents.packages of every recipe that links dynamically'];
+}
+
+function bootstrapSteps({ bootstrap }: InitFlags): string[] {
+  if (bootstrap !== true) return [];
+  return [
+    'have melange, busybox-static and pkgconf on this machine: docs/melange-engine.md says where melange is looked for',
+  ];
 }
 
 function gitHubSteps(repository: string, folder: string): string[] {

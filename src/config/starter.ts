@@ -7,17 +7,23 @@ export interface Starter {
   readonly targets: readonly TargetName[];
   /** `OWNER/NAME` on GitHub; without it the recipes are in a bare repository in the state directory. */
   readonly github?: string;
+  /** The recipes of config/bootstrap are among those of the distribution, and melange builds the others with them. */
+  readonly bootstrap?: boolean;
 }
 
 /**
  * The text of a first configuration file: what differs is set, everything else stands there with its default, as a comment.
  * `defaults`: the text of config/default.yaml, whose wording it keeps.
  */
-export function starterConfig(defaults: string, { stateDirectory, targets, github }: Starter): string {
+export function starterConfig(
+  defaults: string,
+  { stateDirectory, targets, github, bootstrap = false }: Starter,
+): string {
   const [first = '', ...blocks] = defaults.split(/\n\n+/);
   const isSet = /^(?:#|stateDirectory:)/;
+  const isSetBlock = bootstrap ? /^(?:forge|targets|build):/ : /^(?:forge|targets):/;
   const general = first.split('\n').filter((line) => !isSet.test(line));
-  const rest = [general.join('\n'), ...blocks.filter((block) => !/^(?:forge|targets):/.test(block))];
+  const rest = [general.join('\n'), ...blocks.filter((block) => !isSetBlock.test(block))];
   const lines = [
     '# Configuration of regrow. What it does not say has its default: `regrow config show` prints every option with the',
     '# value that it has, `regrow config options` says what each is.',
@@ -30,6 +36,7 @@ export function starterConfig(defaults: string, { stateDirectory, targets, githu
     '# What is built for: architecture and C library.',
     'targets:',
     ...targets.map((target) => `  - ${target}`),
+    ...(bootstrap ? ['', ...bootstrapBuild] : []),
     '',
     '# Below: the other options with their defaults.',
     '',
@@ -37,6 +44,19 @@ export function starterConfig(defaults: string, { stateDirectory, targets, githu
   ];
   return `${lines.join('\n').trimEnd()}\n`;
 }
+
+/** Of the recipes in config/bootstrap: which engine makes them, and what they take from the machine. */
+const bootstrapBuild = [
+  '# melange builds, with packages of this distribution alone. The first of them the host engine makes, of tools of this machine.',
+  'build:',
+  '  engine: melange',
+  '  engines: { baselayout: host, host-libc: host, shell: host, busybox: host, build-base: host }',
+  '  hostTools:',
+  '    busybox-static: [busybox]',
+  '    toolchain: [cc, gcc, ld, ar, nm, ranlib, strip, objcopy, objdump, readelf, make, patch, git, pkg-config, tar, gzip, install, ldd, find]',
+  '  # melange:',
+  '  #   network: true # for recipes that download while they build',
+];
 
 function commented(line: string): string {
   return line === '' ? '#' : `# ${line.replace(/^# /, '')}`;

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createExec } from '../../src/adapters/exec.ts';
 import { readPipelineDirectory } from '../../src/adapters/pipeline-directory.ts';
@@ -20,14 +20,12 @@ export const melangeProgram: MelangeProgram = { version: melangeVersion, runner:
 
 export const bootstrapTarget: TargetName = `${hostArch}-gnu`;
 
-const folder = new URL('../fixtures/bootstrap/', import.meta.url);
+/** What `regrow init --bootstrap` adds, and what the tests build on it. */
+const folders = ['../../config/bootstrap/', '../fixtures/bootstrap/'].map((path) => new URL(path, import.meta.url));
 
 /** A recipe of the bootstrap distribution. */
 export function bootstrapRecipe(name: string): string {
-  if (name !== 'host-libc') return readFileSync(new URL(`${name}.yaml`, folder), 'utf8');
-  // The one that regrow ships, but that the base layout has the link, and is there before.
-  const shipped = readFileSync(new URL('../../config/recipes/host-libc.yaml', import.meta.url), 'utf8');
-  return shipped.replace(/^ *ln -s usr\/lib .*\n/m, '').replaceAll('- busybox', '- baselayout');
+  return bootstrapFile(`${name}.yaml`).toString('utf8');
 }
 
 /** In the order in which they can be built. */
@@ -36,12 +34,14 @@ const bootstrapNames = ['baselayout', 'host-libc', 'shell', 'busybox', 'build-ba
 /** What the host engine takes from the machine for them. */
 export const bootstrapTools = {
   'busybox-static': ['busybox'],
-  toolchain: ['cc', 'gcc', 'ld', 'ar', 'make', 'patch', 'git', 'pkg-config', 'tar', 'gzip', 'ldd', 'find'],
+  toolchain: ['cc', 'gcc', 'ld', 'ar', 'make', 'patch', 'git', 'pkg-config', 'tar', 'gzip', 'install', 'ldd', 'find'],
 };
 
 /** A file of the bootstrap distribution. */
 export function bootstrapFile(path: string): Buffer {
-  return readFileSync(new URL(path, folder));
+  const file = folders.map((folder) => new URL(path, folder)).find((url) => existsSync(url));
+  if (file === undefined) throw new Error(`there is no file ${path} in the bootstrap distribution`);
+  return readFileSync(file);
 }
 
 /** Files beside a recipe, as a build request has them. */

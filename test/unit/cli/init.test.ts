@@ -15,6 +15,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createExec } from '../../../src/adapters/exec.ts';
 import { initCommand } from '../../../src/cli/init.ts';
 import { createOutput } from '../../../src/cli/output.ts';
+import { loadConfig } from '../../../src/config/load.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -91,6 +92,26 @@ test('with the C library of this machine beside the recipes, unless there is one
   const own = join(folder, 'own');
   const second = JSON.parse((await init(own, '--recipes', folder, '--host-libc', '--json')).out);
   expect(await git(second.repository, 'show', 'main:host-libc.yaml')).toContain('version: "9"');
+});
+
+test('with what melange builds with beside the recipes, and a configuration that has melange build the others', async () => {
+  recipe('tool');
+  recipe('shell', '9');
+  const { out } = await init(join(folder, 'first'), '--recipes', folder, '--bootstrap', '--json');
+  const made = JSON.parse(out);
+  expect(made.recipes).toBe(6);
+  expect(made.next[0]).toContain('busybox-static');
+  const files = await git(made.repository, 'ls-tree', '-r', '--name-only', 'main');
+  expect(files.split('\n')).toEqual(
+    expect.arrayContaining(['build-base.yaml', 'build-base/scanelf', 'host-libc.yaml']),
+  );
+  expect(await git(made.repository, 'show', 'main:shell.yaml')).toContain('version: "9"');
+  const { config } = loadConfig({ file: made.config, environment: {}, cwd: '/' });
+  const names = files.split('\n').flatMap((path) => /^([^/]+)\.yaml$/.exec(path)?.[1] ?? []);
+  expect(config.build.engine).toBe('melange');
+  expect(Object.keys(config.build.engines).toSorted()).toEqual(names.filter((name) => name !== 'tool').toSorted());
+  const foreign = await init(join(folder, 'second'), '--bootstrap', '--target', 'x86_64-musl', 'aarch64-musl');
+  expect(foreign).toMatchObject({ exitCode: 2, err: expect.stringContaining('leave --target out') });
 });
 
 test('nothing is overwritten, and nothing half made is left', async () => {
