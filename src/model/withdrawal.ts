@@ -99,15 +99,36 @@ export async function readPublished(reader: GenerationReader, generation: Genera
   return published;
 }
 
-/** What a rollback to a generation publishes of it: what was withdrawn for good stays away. */
-export function rolledBackContent(old: Published, current: Generation): Published {
-  const final = new Set((current.withdrawn ?? []).filter((one) => one.rolledBackTo === undefined).map(versionOf));
-  return new Map(
-    Object.keys(current.targets).map((name) => {
-      const target = name as TargetName;
-      return [target, (old.get(target) ?? []).filter(({ info }) => !final.has(versionOf(info)))];
-    }),
-  );
+/**
+ * What a rollback to a generation publishes of it, not sorted: what was withdrawn for good stays away. Where that leaves nothing of a
+ * recipe, its newest older version that is kept takes the place, as it does when a version is withdrawn.
+ */
+export async function rolledBackContent(
+  reader: GenerationReader,
+  old: Published,
+  current: Generation,
+): Promise<Published> {
+  const final = (current.withdrawn ?? []).filter((one) => one.rolledBackTo === undefined);
+  const away = new Set(final.map(versionOf));
+  const content = new Map<TargetName, readonly Artifact[]>();
+  for (const name of Object.keys(current.targets)) {
+    const target = name as TargetName;
+    const packages = old.get(target) ?? [];
+    const stays = packages.filter(({ info }) => !away.has(versionOf(info)));
+    const left = new Set(stays.map(({ info }) => info.origin));
+    const gone = packages.filter(({ info }) => !left.has(info.origin));
+    // The newest of each recipe; several only where old versions are kept in the index.
+    const newest = new Map(
+      gone
+        .toSorted((a, b) => compareApkVersions(a.info.version, b.info.version))
+        .map(({ info }) => [info.origin, info.version]),
+    );
+    for (const [origin, version] of newest) {
+      stays.push(...(await formerVersion(reader, current, { origin, version, target }, final)));
+    }
+    content.set(target, stays);
+  }
+  return content;
 }
 
 /** Whether a rollback to a generation would publish something else than is published now. */
@@ -117,7 +138,7 @@ export async function changesContent(
   goal: Generation,
 ): Promise<boolean> {
   const before = await readPublished(reader, current);
-  const after = rolledBackContent(await readPublished(reader, goal), current);
+  const after = await rolledBackContent(reader, await readPublished(reader, goal), current);
   return [...before].some(([target, packages]) => {
     const there = new Set(after.get(target)?.map(({ digest }) => digest));
     return there.size !== packages.length || packages.some(({ digest }) => !there.has(digest));
@@ -145,21 +166,20 @@ export function versionOf({ origin, version }: { readonly origin: string; readon
   return `${origin} ${version}`;
 }
 
-/** The newest older version of a recipe in the generations that are kept, which nobody withdrew. */
+/** The newest older version of a recipe in the generations that are kept, the current one too, that is not among `away`. */
 async function formerVersion(
   reader: GenerationReader,
   current: Generation,
   { origin, version, target }: { readonly origin: string; readonly version: string; readonly target: TargetName },
+  away: readonly Withdrawn[] = current.withdrawn ?? [],
 ): Promise<readonly Artifact[]> {
-  const withdrawn = new Set((current.withdrawn ?? []).map((one) => `${one.origin} ${one.version}`));
-  for (let number = current.generation - 1; number > 0; number -= 1) {
-    const generation = await reader.generation(number);
+  const withdrawn = new Set(away.map(versionOf));
+  for (let number = current.generation; number > 0; number -= 1) {
+    const generation = number === current.generation ? current : await reader.generation(number);
     if (generation === undefined) break;
     const older = (await reader.packages(generation, target)).filter(
       ({ info }) =>
-        info.origin === origin &&
-        compareApkVersions(info.version, version) < 0 &&
-        !withdrawn.has(`${origin} ${info.version}`),
+        info.origin === origin && compareApkVersions(info.version, version) < 0 && !withdrawn.has(versionOf(info)),
     );
     const [newest] = older.toSorted((a, b) => compareApkVersions(b.info.version, a.info.version));
     if (newest !== undefined) return older.filter(({ info }) => info.version === newest.info.version);

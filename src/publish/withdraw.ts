@@ -73,7 +73,8 @@ export async function withdraw(
 }
 
 /**
- * Makes a generation with the content of an older one, for all targets at once, without what was withdrawn since. Versions that
+ * Makes a generation with the content of an older one, for all targets at once, without what was withdrawn since (an
+ * older version that is kept comes in its place, where nothing else of the recipe would be left). Versions that
  * are newer are held back until `undoRollback`: main still asks for them. Again is nothing. Errors: request.not-found for a
  * generation that is not kept; those of a publication.
  */
@@ -95,7 +96,7 @@ export async function rollBack(
   const before = await readPublished(reader, current.generation);
   const old = await readPublished(reader, goal);
   const known = current.generation.withdrawn ?? [];
-  const after = rolledBackContent(old, current.generation);
+  const after = sortAll(await rolledBackContent(reader, old, current.generation));
   const stays = new Set([...after.values()].flat().map(({ info }) => versionOf(info)));
   await checkBlobs(objects, [...after.values()].flat());
   const at = ports.clock.now().toISOString();

@@ -211,6 +211,25 @@ describe('going back to an older generation', () => {
     expect(forward.withdrawn).toBeUndefined();
   });
 
+  it('whose only version of a recipe was withdrawn since brings the newest older one that is kept', async () => {
+    for (const version of ['1-r0', '2-r0', '3-r0']) {
+      const more = { origin: 'other', version, depends: ['tool'] };
+      await publish([{ origin: 'tool', version }, more], { keepVersions: 1 });
+    }
+    await withdraw(ports(), { ...order, version: '3-r0' }, 1);
+    await withdraw(ports(), order, 1);
+    expect(await served()).toEqual(['other 3-r0', 'tool 1-r0']);
+    await publish([{ origin: 'tool', version: '4-r0' }], { keepVersions: 1 });
+    const back = await rollBack(ports(), 3, 1);
+    expect(await served()).toEqual(['other 3-r0', 'tool 1-r0']);
+    expect(back.withdrawn?.map((one) => `${one.version} ${one.rolledBackTo ?? 'for good'}`)).toEqual([
+      '3-r0 for good',
+      '2-r0 for good',
+      '4-r0 3',
+    ]);
+    expect(await rollBack(ports(), 3, 1)).toEqual(back);
+  });
+
   it('that is not kept is refused, and so is one whose packages are gone', async () => {
     const options = { keepGenerations: 1 };
     const first = await publish([{ origin: 'tool', version: '1-r0' }], options);
