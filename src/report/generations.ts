@@ -1,4 +1,5 @@
-import type { Generation } from '../model/publication.ts';
+import type { Generation, Withdrawn } from '../model/publication.ts';
+import type { TargetName } from '../model/target.ts';
 import { renderTable, type Style } from './table.ts';
 
 /** Most names that one cell lists. */
@@ -16,14 +17,31 @@ function packages({ targets }: Generation): string {
   return counts.includes(undefined) ? '-' : String(counts.reduce<number>((sum, count) => sum + (count ?? 0), 0));
 }
 
-function noteOf({ at, withdrawn = [], rolledBackTo }: Generation): string {
+/** Whether both have the same packages, in indexes of other bytes. */
+function isSignedAnew(one: Generation, before: Generation): boolean {
+  const pairs = Object.entries(one.targets).map(([name, now]) => [now, before.targets[name as TargetName]] as const);
+  return (
+    pairs.length === Object.keys(before.targets).length &&
+    pairs.every(([now, was]) => now.packages === was?.packages) &&
+    pairs.some(([now, was]) => now.index !== was?.index)
+  );
+}
+
+/** What came and went does not say it: people asked for it, or the keys have changed. `before`: the generation before, where it is known. */
+function noteOf(one: Generation, before: Generation | undefined): string {
+  const { at, withdrawn = [], rolledBackTo } = one;
   if (rolledBackTo !== undefined) return `rolled back to ${rolledBackTo}`;
-  const now = withdrawn.filter((one) => one.at === at && one.rolledBackTo === undefined);
-  return now.length === 0 ? '' : now.map((one) => `${one.origin} ${one.version} withdrawn: ${one.reason}`).join('; ');
+  const now = withdrawn.filter((held) => held.at === at && held.rolledBackTo === undefined);
+  if (now.length > 0) return now.map((out) => `${out.origin} ${out.version} withdrawn: ${out.reason}`).join('; ');
+  if (before === undefined) return '';
+  const isHeld = (held: Withdrawn) => held.rolledBackTo !== undefined;
+  if (before.withdrawn?.some(isHeld) === true && !withdrawn.some(isHeld)) return 'rollback undone';
+  return isSignedAnew(one, before) ? 'indexes signed by other keys' : '';
 }
 
 /** Generations as a table, in the order given. */
 export function generationsText(generations: readonly Generation[], style: Style): string {
+  const byNumber = new Map(generations.map((one) => [one.generation, one]));
   if (generations.length === 0) return 'nothing is published yet\n';
   return renderTable(
     ['GENERATION', 'WHEN', 'PACKAGES', 'CAME', 'WENT', 'NOTE'],
@@ -33,7 +51,7 @@ export function generationsText(generations: readonly Generation[], style: Style
       { text: packages(one) },
       { text: names(one.added) },
       { text: names(one.removed) },
-      { text: noteOf(one) },
+      { text: noteOf(one, one.parent === undefined ? undefined : byNumber.get(one.parent)) },
     ]),
     style,
   );

@@ -56,6 +56,35 @@ test.each([
   ]);
 });
 
+test('a generation that brings no package says what it is for', async () => {
+  const published = (await world.ledger.list('publication')).map(({ value }) => value);
+  const fourth = published.find(({ generation }) => generation === 4);
+  if (fourth === undefined) throw new Error('generation 4 is not there');
+  const { rolledBackTo: _, withdrawn = [], ...plain } = fourth;
+  const held = { origin: 'zlib', version: '1.2-r0', reason: 'rolled back to 1', at: before(0), rolledBackTo: 1 };
+  const back = { ...fourth, withdrawn: [...withdrawn, held] };
+  const undone = { ...plain, generation: 5, parent: 4, withdrawn, removed: [] };
+  const targets = Object.entries(plain.targets).map(([target, one]) => [target, { ...one, index: 'f'.repeat(64) }]);
+  const signed = {
+    ...undone,
+    generation: 6,
+    parent: 5,
+    at: '2026-11-24T12:01:00.000Z',
+    targets: Object.fromEntries(targets),
+  };
+  const at = '2026-11-24T12:01:00.000Z';
+  await world.ledger.put('publication', '4', back, before(0));
+  await world.ledger.put('publication', '5', { ...undone, at }, at);
+  await world.ledger.put('publication', '6', signed, at);
+  const { out } = await run(generationsCommand, []);
+  const lines = out.split('\n').slice(1, 4);
+  expect(lines.map((line) => line.trimEnd().split(/ {2,}/).at(-1))).toEqual([
+    'indexes signed by other keys',
+    'rollback undone',
+    'rolled back to 1',
+  ]);
+});
+
 test('withdraw asks for one version by the name of its file, and wants a reason', async () => {
   const { out } = await run(withdrawCommand, ['zlib-dev-1.1-r0', '--reason', 'it eats files', '--force']);
   expect(out).toBe(
