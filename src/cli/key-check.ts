@@ -30,6 +30,11 @@ export async function checkKeys(config: Config, secrets: Secrets): Promise<Check
         ? []
         : [`of images ${textOf(imageRing.publicFile(imageSigning.name), imageKeys)}`]),
     ].join('; ');
+    const shut = [...keys, ...imageKeys].find(({ sealed, state }) => sealed && state !== 'retired');
+    if (shut !== undefined && secrets.keyPassphrase === undefined) {
+      const remedy = 'give its passphrase to the publisher: REGROW_KEY_PASSPHRASE or publish.keyPassphraseFile';
+      return fail(name, `${shut.name} is sealed, and there is no passphrase`, remedy);
+    }
     const open = [...keys, ...imageKeys].flatMap((key) => (key.sealed ? [] : [key.name]));
     if (open.length === 0) return ok(name, `${text}; all are sealed`);
     const remedy =

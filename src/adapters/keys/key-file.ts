@@ -82,6 +82,12 @@ export async function readKeyFile(
   return { pem: await openKey(text, name, path, passphrase), sealed: true };
 }
 
+/** Whether the private key in a file lies sealed; undefined where there is none. Errors: config.invalid for what cannot be read. */
+export async function isKeyFileSealed(path: string): Promise<boolean | undefined> {
+  const text = await readIfThere(path);
+  return text === undefined ? undefined : isSealed(text);
+}
+
 /** Seals a key that lies open on the disk. */
 export async function sealKeyFile(path: string, name: string, pem: string, seal: Seal): Promise<void> {
   await writeOver(path, await sealKey(pem, name, seal), 0o600);

@@ -4,7 +4,15 @@ import { z } from 'zod';
 import { RegrowError } from '../../errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { invalidKey } from './failure.ts';
-import { makeKeyFile, readIfThere, readKeyFile, sealKeyFile, writeNew, writeOver } from './key-file.ts';
+import {
+  isKeyFileSealed,
+  makeKeyFile,
+  readIfThere,
+  readKeyFile,
+  sealKeyFile,
+  writeNew,
+  writeOver,
+} from './key-file.ts';
 import { keyNamePattern } from './signer.ts';
 
 /**
@@ -46,6 +54,7 @@ export interface RingOptions {
 export interface KeyRing<O> {
   /** Opens the keys for signing; the first one is made where there is none. */
   open(): Promise<O>;
+  /** Needs no passphrase. */
   list(): Promise<readonly RingKey[]>;
   /** Makes a key: the one that signs where there is none yet, else one that signs after the next `rotate`. Gives its name. */
   add(): Promise<string>;
@@ -140,6 +149,20 @@ export function createRing<S extends { readonly publicKey: string }>(
     throw invalidKey(keyPath(key), 'is not there', 'restore it from a backup');
   }
 
+  /** What says who a key is: its public half, for one that is sealed and cannot be opened here. */
+  async function publicFacts(key: string) {
+    const publicPath = join(folder, kind.publicFile(key));
+    const isShut = passphrase === undefined && (await isKeyFileSealed(keyPath(key))) === true;
+    const half = isShut ? await readIfThere(publicPath) : undefined;
+    const { pem, sealed } = half === undefined ? await privateKey(key) : { pem: half, sealed: true };
+    try {
+      return { publicKey: createPublicKey(pem), sealed };
+    } catch (error) {
+      const path = half === undefined ? keyPath(key) : publicPath;
+      throw invalidKey(path, 'holds no key', 'restore it from a backup', error);
+    }
+  }
+
   async function signerOf(key: string): Promise<S> {
     const signer = kind.signer((await privateKey(key)).pem, key, keyPath(key));
     const publicPath = join(folder, kind.publicFile(key));
@@ -186,8 +209,7 @@ export function createRing<S extends { readonly publicKey: string }>(
     async list() {
       const rows: RingKey[] = [];
       for (const { name: key, state, since } of await known()) {
-        const { sealed, pem } = await privateKey(key);
-        const publicKey = createPublicKey(pem);
+        const { publicKey, sealed } = await publicFacts(key);
         const fingerprint = createHash('sha256')
           .update(publicKey.export({ type: 'spki', format: 'der' }))
           .digest('hex');
