@@ -99,6 +99,8 @@ export function spanText(milliseconds: number): string {
 
 export interface QuietInput {
   readonly now: Date;
+  /** How many sources and feeds there are to answer. */
+  readonly watched: number;
   readonly lastEvent?: string;
   readonly lastObservation?: string;
   readonly lastPublication?: string;
@@ -124,11 +126,14 @@ export function judgeQuiet(input: QuietInput, settings: ReportSettings): Status[
   if (rounds !== undefined && rounds > roundsMissed * settings.reconcileInterval * 60_000) {
     return { ...times, alarm: true, text: `the conductor has made no round for ${spanText(rounds)}` };
   }
+  const event = age(input.lastEvent);
+  const happened = event === undefined ? 'nothing has happened yet' : `the last event was ${spanText(event)} ago`;
+  if (input.watched === 0 && rounds !== undefined) {
+    return { ...times, alarm: false, text: `no upstream is watched; ${happened}` };
+  }
   if (observed === undefined) return { ...times, alarm: false, text: 'no upstream has answered yet' };
   if (observed > roundsMissed * settings.watchInterval * 60_000) {
     return { ...times, alarm: true, text: `no upstream has answered for ${spanText(observed)}` };
   }
-  const event = age(input.lastEvent);
-  const happened = event === undefined ? 'nothing has happened yet' : `the last event was ${spanText(event)} ago`;
   return { ...times, alarm: false, text: `upstreams answered ${spanText(observed)} ago; ${happened}` };
 }

@@ -30,7 +30,8 @@ export interface StatusPorts {
 function packageRow(facts: PackageFacts, settings: ReportSettings): PackageRow {
   const blocker = findBlocker(facts, settings);
   const git = gitVersion(facts.decision?.value);
-  const upstream = facts.decision?.value.to?.version;
+  const decision = facts.decision?.value;
+  const upstream = decision?.reason === 'up-to-date' ? decision.from.version : decision?.to?.version;
   const published = [...new Set(facts.published.map((one) => one.version))].sort(compareApkVersions);
   return {
     package: facts.package,
@@ -173,6 +174,7 @@ export async function readStatus(
     quiet: judgeQuiet(
       {
         now,
+        watched: freshness.sources.total + freshness.feeds.length,
         ...(lastEvent === undefined ? {} : { lastEvent }),
         ...(freshness.lastObservation === undefined ? {} : { lastObservation: freshness.lastObservation }),
         ...(generation === undefined ? {} : { lastPublication: generation.at }),

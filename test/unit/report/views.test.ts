@@ -110,8 +110,14 @@ describe('freshness', () => {
     [{ lastObservation: before(100), conductor: before(1) }, true, 'no upstream has answered for 100 min'],
     [{ lastObservation: before(10), conductor: before(60) }, true, 'the conductor has made no round for 60 min'],
     [{}, false, 'no upstream has answered yet'],
+    [{ watched: 0 }, false, 'no upstream has answered yet'],
+    [
+      { watched: 0, lastEvent: before(4), conductor: before(1) },
+      false,
+      'no upstream is watched; the last event was 4 min ago',
+    ],
   ])('the dead man’s switch: %j', (times, alarm, text) => {
-    expect(judgeQuiet({ now: new Date(noon), ...times }, settings)).toMatchObject({ alarm, text });
+    expect(judgeQuiet({ now: new Date(noon), watched: 1, ...times }, settings)).toMatchObject({ alarm, text });
   });
 
   test('spans of time', () => {
