@@ -161,10 +161,9 @@ function makeError(
 
 function sentence(failure: MelangeFailure, hit: string, rule: Rule): string {
   const where = rule.in === 'output' && failure.step !== undefined ? `the step ${failure.step} ` : 'melange ';
-  return `${where}says: ${hit
-    .trim()
-    .replaceAll(/\s*\n\s*/g, '; ')
-    .slice(0, 500)}`;
+  // Cut before it is looked through: a program may print a line of any length.
+  const start = hit.trim().slice(0, 1000);
+  return `${where}says: ${start.replaceAll(/\s*\n\s*/g, '; ').slice(0, 500)}`;
 }
 
 function stepSentence({ step, error, exitCode }: MelangeFailure): string {

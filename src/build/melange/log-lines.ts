@@ -55,11 +55,17 @@ function severityOf(name: string): MelangeLine['severity'] {
 /** Cuts what comes in pieces into lines; `end` gives the last one, which may have no line break. */
 export function createLineCutter(take: (line: string) => void): { add(chunk: Uint8Array): void; end(): void } {
   const decoder = new TextDecoder();
-  let open = '';
+  // In pieces, looked at once: a line may be as long as a build may print.
+  let open: string[] = [];
   const cut = (text: string): void => {
-    const lines = (open + text).split('\n');
-    open = lines.pop() ?? '';
-    for (const line of lines) if (line !== '') take(line);
+    const lines = text.split('\n');
+    const rest = lines.pop() ?? '';
+    for (const end of lines) {
+      const line = open.join('') + end;
+      open = [];
+      if (line !== '') take(line);
+    }
+    if (rest !== '') open.push(rest);
   };
   return {
     add: (chunk) => cut(decoder.decode(chunk, { stream: true })),

@@ -130,6 +130,13 @@ describe('a failure of melange', () => {
     expect(found.code).toBe('build.step-failed');
   });
 
+  test('a line may be as long as it likes, and of blanks', () => {
+    const line = `could not resolve host: ${' '.repeat(1_000_000)}x`;
+    const found = classify(failed({ output: [line] }));
+    expect(found.code).toBe('build.network-denied');
+    expect(found.message.length).toBeLessThan(600);
+  });
+
   test('what was printed long before is not why', () => {
     const old = ['wget: bad address', ...Array.from({ length: 60 }, (_, at) => `line ${at}`)];
     expect(classify(failed({ output: old })).code).toBe('build.step-failed');

@@ -57,3 +57,12 @@ test('lines are whole, however they come', () => {
     expect(lines).toEqual(['eins', 'zwei ä', 'drei']);
   }
 });
+
+test('a line that comes in many pieces takes no longer than many lines', () => {
+  const lengths: number[] = [];
+  const cutter = createLineCutter((one) => lengths.push(one.length));
+  const piece = Buffer.alloc(4096, 'x');
+  for (let count = 0; count < 16_384; count += 1) cutter.add(piece);
+  cutter.end();
+  expect(lengths).toEqual([64 * 1024 * 1024]);
+});
