@@ -188,6 +188,24 @@ describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { ti
     expect(log).toContain('\ndescriptors 0 1 2 3\n');
   });
 
+  test.each(['', '  accounts:\n    run-as: "0"\n', '  accounts:\n    run-as: root\n'])(
+    'a step cannot write settings of the kernel, nor undo what keeps it from that (%j)',
+    async (more) => {
+      const tries = [
+        'mount -o remount,rw,bind /proc/sys || umount -l /proc/sys || mount -o remount,rw,bind /sys || true',
+        'for one in /proc/sys/kernel/core_pattern /sys/kernel/uevent_helper; do',
+        '  if (: >> $one) 2>&1; then echo "open: $one"; else echo "kept from $one"; fi',
+        'done',
+        'echo "ends as $(id -u)"',
+      ].join('\n');
+      const asked = script(tries).replace('pipeline:\n', `${more}capabilities:\n  add: [CAP_SYS_ADMIN]\npipeline:\n`);
+      const log = await fixture.log(await fixture.melangeBuild(fixture.melangeRequest(asked)));
+      expect(log).toContain('kept from /proc/sys/kernel/core_pattern');
+      expect(log).not.toContain('open: ');
+      if (process.getuid?.() === 0) expect(log).toContain('ends as 1000');
+    },
+  );
+
   test('a step has the network of the machine where the configuration says so', async () => {
     const server = createServer((_request, response) => response.end('from the network'));
     await once(server.listen(0, '127.0.0.1'), 'listening');

@@ -16,8 +16,10 @@ export interface BubblewrapFacts {
 
 /**
  * The `bwrap` that melange finds first on its PATH: the real one with what melange leaves out. No network unless it is
- * configured; no real root where the daemon is root; limits; git reads checked-out repositories in place of their addresses, by
- * settings that come with the environment, as no file of the guest is ours.
+ * configured; no real root where the daemon is root; settings of the kernel cannot be written, which it lets its root do without any
+ * capability; limits; git reads checked-out repositories in place of their addresses, by settings that come with the environment,
+ * as no file of the guest is ours. What is put in has to stand behind melange's own `--proc` and `--clearenv`, which come before
+ * anything that a recipe says.
  */
 export function bubblewrapScript(facts: BubblewrapFacts): string {
   const { program, network, isRoot, statusFile, processBrake, repositories } = facts;
@@ -25,8 +27,8 @@ export function bubblewrapScript(facts: BubblewrapFacts): string {
     '--json-status-fd',
     '9',
     ...(network ? [] : ['--unshare-net']),
-    // Before melange's own, which are for recipes that say whom they run as.
-    ...(isRoot ? ['--unshare-user', '--uid', '1000', '--gid', '1000'] : []),
+    // Before melange adds some: root has every capability that it does not give up.
+    ...(isRoot ? ['--cap-drop', 'ALL'] : []),
   ];
   const settings = repositories.flatMap(({ repository, folder }, index): (readonly [string, string])[] => [
     [`GIT_CONFIG_KEY_${index}`, `url.file://${cacheInGuest}/${folder}.insteadOf`],
@@ -37,17 +39,37 @@ export function bubblewrapScript(facts: BubblewrapFacts): string {
   const limits = ['prlimit', '--core=0', `--nproc=${processBrake}`, '--'];
   const run = `exec 9>> ${quote(statusFile)}\n${['exec', ...limits, program, ...options].map(quote).join(' ')}`;
   const inGuest =
-    environment.length === 0
-      ? ''
-      : // What is set before --clearenv is gone.
-        `for argument do
+    environment.length === 0 ? '' : `\n    --clearenv) set -- "$@" ${environment.map(quote).join(' ')} ;;`;
+  return `#!/bin/sh
+${closeInherited}isOurs=yes last= user=
+for argument do
   shift
-  set -- "$@" "$argument"
-  if [ "$argument" = --clearenv ]; then set -- "$@" ${environment.map(quote).join(' ')}; fi
+  ${isRoot ? nobodysRoot : ''}set -- "$@" "$argument"
+  if [ "$isOurs" = yes ]; then case $argument in
+    --setenv) isOurs= ;;
+    /proc) if [ "$last" = --proc ]; then set -- "$@" --ro-bind /proc/sys /proc/sys; fi ;;${inGuest}
+  esac; fi
+  last=$argument
 done
+${isRoot ? someUser : ''}${run} "$@"
 `;
-  return `#!/bin/sh\n${closeInherited}${inGuest}${run} "$@"\n`;
 }
+
+/** The user that melange gives environments, and has steps run as where it is not root itself. */
+const buildUser = '1000';
+
+/** melange as root says whom steps run as for recipes that do alone; bwrap wants to be told once. */
+const someUser = `[ -n "$user" ] || set -- --unshare-user --uid ${buildUser} --gid ${buildUser} "$@"
+`;
+
+/**
+ * A recipe's `run-as` cannot make its steps root either: under a daemon that is root they would be that to the kernel, and could take
+ * away what bwrap mounted read-only. Ten digits may be zero to bwrap, which cuts them off.
+ */
+const nobodysRoot = `if [ "$isOurs" = yes ] && [ "$last" = --uid ]; then case $argument in
+    ??????????* | [!1-9]* | *[!0-9]* | '') argument=${buildUser} ;;
+  esac; user=$argument; fi
+  `;
 
 /**
  * What whoever started the daemon left open in it reaches melange, and would reach steps. Only bash can close descriptors of

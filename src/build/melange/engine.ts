@@ -60,7 +60,7 @@ async function build(
   log.say(`${request.package} ${request.version}-r${request.epoch} for ${request.target}`);
   log.say(`melange ${version}, in ${runner}, ${network ? 'with' : 'without'} network`);
   refuseUnless(
-    findMelangeRefusals({ recipe, resolved, target, arches: context.arches, network }),
+    findMelangeRefusals({ recipe, resolved, target, arches: context.arches, network, runner }),
     { package: resolved.name, file: request.recipe.path },
     'melange',
   );

@@ -1,3 +1,4 @@
+import type { MelangeProgram } from '../../model/build.ts';
 import type { Recipe, RecipeEnvironment } from '../../model/recipe/recipe.ts';
 import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
 import type { Arch, Target } from '../../model/target.ts';
@@ -11,11 +12,12 @@ export interface MelangeRefusalFacts {
   /** Architectures that this builder runs programs of. */
   readonly arches: readonly Arch[];
   readonly network: boolean;
+  readonly runner: MelangeProgram['runner'];
 }
 
 /** What is not done although melange could: the environment is locked, and every source is known before it is used. */
 export function findMelangeRefusals(facts: MelangeRefusalFacts): readonly Refusal[] {
-  const { recipe, resolved, target, arches, network } = facts;
+  const { recipe, resolved, target, arches, network, runner } = facts;
   const refusals: Refusal[] = [];
   if (!arches.includes(target.arch)) {
     refusals.push({
@@ -29,6 +31,13 @@ export function findMelangeRefusals(facts: MelangeRefusalFacts): readonly Refusa
       field: 'package.target-architecture',
       what: `it leaves ${target.arch} out`,
       remedy: 'add the architecture, or take the target away',
+    });
+  }
+  if (runner === 'docker' && (recipe.capabilities?.add.length ?? 0) > 0) {
+    refusals.push({
+      field: 'capabilities.add',
+      what: 'docker gives them to root of the machine itself, which a container does not hold then',
+      remedy: 'change the recipe so that it does without, or build it with the runner bubblewrap or qemu',
     });
   }
   for (const { name, setcap } of [recipe.package, ...recipe.subpackages]) {

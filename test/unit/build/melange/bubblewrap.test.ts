@@ -42,8 +42,31 @@ describe('the bwrap that melange finds', () => {
   });
 
   test('is nobody’s root', () => {
-    const own = ['--unshare-user', '--uid', '1000', '--gid', '1000'];
+    const own = ['--cap-drop', 'ALL', '--unshare-user', '--uid', '1000', '--gid', '1000'];
     expect(run({ network: true, isRoot: true }, ...given)).toEqual([...status, ...own, ...given]);
+  });
+
+  test.each([
+    ['0', '1000'],
+    ['00', '1000'],
+    ['4294967296', '1000'],
+    ['-0', '1000'],
+    ['root', '1000'],
+    ['', '1000'],
+    ['65532', '65532'],
+  ])('where the daemon is root, a recipe that runs as %j runs as %s', (asked, uid) => {
+    const before = ['--clearenv', '--unshare-user', '--uid'];
+    const after = ['--gid', '0', '--setenv', '--uid', '0', '/bin/sh', '-c', 'id'];
+    const [args, unchanged] = [true, false].map((isRoot) => run({ isRoot }, ...before, asked, ...after));
+    expect(args).toEqual([...status, '--unshare-net', '--cap-drop', 'ALL', ...before, uid, ...after]);
+    expect(unchanged).toEqual([...status, '--unshare-net', ...before, asked, ...after]);
+  });
+
+  test('settings of the kernel cannot be written', () => {
+    const after = ['--clearenv', '--setenv', '--proc', '/proc', '/bin/sh'];
+    const args = run({}, '--proc', '/proc', ...after);
+    const kept = ['--proc', '/proc', '--ro-bind', '/proc/sys', '/proc/sys'];
+    expect(args).toEqual([...status, '--unshare-net', ...kept, ...after]);
   });
 
   test('tells git where repositories are, after melange has cleared the environment', () => {

@@ -7,10 +7,13 @@ import { resolveRecipe } from '../../../../src/model/recipe/resolve.ts';
 const head = 'package:\n  name: hello\n  version: "1"\n  epoch: 0\n';
 const target = { arch: 'x86_64', libc: 'gnu' } as const;
 
-function refusals(text: string, { network = false, arches = ['x86_64'] as const } = {}) {
+function refusals(
+  text: string,
+  { network = false, arches = ['x86_64'] as const, runner = 'bubblewrap' as 'bubblewrap' | 'docker' } = {},
+) {
   const { recipe } = parseRecipe('hello.yaml', head + text);
   const resolved = resolveRecipe(recipe, { target, pipelines: createPipelineLibrary(new Map()) });
-  return findMelangeRefusals({ recipe, resolved, target, arches, network });
+  return findMelangeRefusals({ recipe, resolved, target, arches, network, runner });
 }
 
 const checkout = (more: string) =>
@@ -47,6 +50,11 @@ describe('what melange is not asked to do', () => {
       'package.target-architecture',
     ]);
   });
+});
+
+test('capabilities in a container whose root is that of the machine', () => {
+  const found = refusals('capabilities:\n  add: [CAP_SYS_ADMIN]\n', { runner: 'docker' });
+  expect(found.map(({ field }) => field)).toEqual(['capabilities.add']);
 });
 
 describe('what melange does and the host engine does not', () => {
