@@ -1,8 +1,8 @@
 import { findEngine } from '../../src/adapters/engine-program.ts';
 import { engineFolders } from '../../src/config/engine-folders.ts';
 
-/** The path of melange or apko on this machine; says once why what needs it is skipped, where it is not there. */
-export async function engineOrSkip(name: 'melange' | 'apko'): Promise<string | undefined> {
+/** The path of one of them on this machine; says once why what needs it is skipped, where it is not there. */
+export async function engineOrSkip(name: 'melange' | 'apko' | 'cosign'): Promise<string | undefined> {
   const program = await findEngine(name, engineFolders());
   if (program === undefined) {
     process.stderr.write(
