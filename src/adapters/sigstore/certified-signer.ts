@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { FulcioSigner, type FulcioSignerOptions, type Signer } from '@sigstore/sign';
+import { RegrowError } from '../../errors.ts';
 
 /** How long before it ends a certificate is used no more: what it signs has to be witnessed before, milliseconds. */
 const margin = 3 * 60_000;
@@ -29,7 +30,15 @@ export function createCertifiedSigner(options: Omit<FulcioSignerOptions, 'keyHol
     const signed = await new FulcioSigner({ ...options, keyHolder: holder }).sign(Buffer.alloc(0));
     if (signed.key.$case !== 'x509Certificate') throw new TypeError('Fulcio gave no certificate');
     const { certificate } = signed.key;
-    return { key, certificate, until: Date.parse(new X509Certificate(certificate).validTo) - margin };
+    const parsed = new X509Certificate(certificate);
+    // Signatures that it does not belong to would count as made, and nobody could verify them.
+    if (!parsed.checkPrivateKey(key)) {
+      throw new RegrowError('sigstore.refused', 'Fulcio gave the certificate of another key', {
+        retry: 'later',
+        remedy: 'check publish.sigstore.fulcioUrl and what is between: an answer may have been kept and given again',
+      });
+    }
+    return { key, certificate, until: Date.parse(parsed.validTo) - margin };
   }
 
   return {

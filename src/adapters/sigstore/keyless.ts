@@ -120,7 +120,7 @@ function failureOf(thrown: unknown, signal: AbortSignal | undefined): RegrowErro
   // What the identity says of why it has no token.
   if (cause instanceof RegrowError) return cause;
   const status = statusOf(cause);
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = shown(cause instanceof Error ? cause.message : String(cause));
   if (status !== undefined && status < 500 && status !== 408 && status !== 429) {
     return new RegrowError('sigstore.refused', `${service} refuses: ${why}`, {
       retry: 'later',
@@ -133,6 +133,14 @@ function failureOf(thrown: unknown, signal: AbortSignal | undefined): RegrowErro
     cause: thrown,
     remedy: 'check publish.sigstore and the network; it is tried again by itself',
   });
+}
+
+/** Everybody can read why; what a service says may be of any length, and have the identity token in it that it was given. */
+function shown(why: string): string {
+  return why
+    .slice(0, 2000)
+    .replaceAll(/eyJ[\w-]+(?:\.[\w-]+)*/g, '(a token)')
+    .slice(0, 300);
 }
 
 /** Of an answer over HTTP, whose error the libraries do not give a name. */

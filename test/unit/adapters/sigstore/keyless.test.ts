@@ -1,7 +1,11 @@
 import { createHash, verify } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as bodyOf } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createIdentity } from '../../../../src/adapters/sigstore/identity.ts';
 import { createKeyless, type KeylessOptions } from '../../../../src/adapters/sigstore/keyless.ts';
@@ -145,6 +149,58 @@ describe('what does not answer', () => {
     setTimeout(() => controller.abort(), 50);
     await expect(signing).rejects.toMatchObject({ code: 'aborted', retry: 'now' });
     expect(Date.now() - begun).toBeLessThan(5000);
+  });
+});
+
+/** In front of the fake Fulcio: something that answers in its place. */
+async function between(
+  answer: (body: string) => Promise<{ status: number; text: string }>,
+  use: (url: string) => Promise<void>,
+) {
+  const server = createServer((request, response) => {
+    void bodyOf(request)
+      .then(answer)
+      .then(({ status, text }) => response.writeHead(status, { 'content-type': 'application/json' }).end(text));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  try {
+    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+describe('what is not as it should be', () => {
+  test('a certificate of another key is not signed with', async () => {
+    let first: string | undefined;
+    const replay = async (body: string) => {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+      first ??= await (await fetch(`${fake.address}/api/v2/signingCert`, init)).text();
+      return { status: 200, text: first };
+    };
+    await between(replay, async (fulcioUrl) => {
+      expect(fake.verify(await keyless({ fulcioUrl }).attest(type, statement))).toBe(identity.subject);
+      const again = keyless({ fulcioUrl }).attest(type, statement);
+      await expect(again).rejects.toMatchObject({ code: 'sigstore.refused', retry: 'later' });
+    });
+  });
+
+  test('what a service says is cut short, and without the token that it was given', async () => {
+    const echo = async (body: string) => ({
+      status: 400,
+      text: JSON.stringify({ message: `${body}${'x'.repeat(1e6)}` }),
+    });
+    await between(echo, async (fulcioUrl) => {
+      const thrown: unknown = await keyless({ fulcioUrl })
+        .sign(statement)
+        .catch((error: unknown) => error);
+      expect(thrown).toMatchObject({ code: 'sigstore.refused' });
+      const { message } = thrown as Error;
+      expect(message).toContain('(a token)');
+      expect(message).not.toContain(identityToken().slice(0, 30));
+      expect(message.length).toBeLessThan(400);
+    });
   });
 });
 
