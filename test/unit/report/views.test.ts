@@ -188,7 +188,7 @@ describe('images', () => {
     await world.ledger.put('problem', 'image/hello', problem('hello').value, before(8), 'hello');
 
     const packages = await listPackages(ports, settings);
-    expect(packages).toMatchObject([{ package: 'hello', state: 'current' }]);
+    expect(packages).toMatchObject([{ package: 'hello', state: 'current', upstream: '1.0' }]);
     const text = statusText(await statusOf(world), { color: false });
     expect(text).toMatch(/^hello:latest +failing +1 /m);
     expect(text).toContain('hello:latest: cannot meet libx');
