@@ -192,10 +192,13 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
     async publish({ request: key }, { log }) {
       const request = await readRequest(objects, key, 'publish');
       const { proven, unproven } = sortByProof(request, context.keys.trusted);
-      for (const { buildKey, refused } of unproven)
-        log.warn({ buildKey, err: refused[0]?.error }, 'a build is not published: no publisher stands for its verdict');
+      for (const { buildKey, package: about, error } of unproven) {
+        const facts = { package: about, buildKey, code: error.code, err: error };
+        log.warn(facts, 'a build is not published: no publisher stands for its verdict');
+      }
       await settle(`publish-${requestDigest(key)}`, async () => {
-        const transaction = { add: proven, refused: unproven.flatMap((one) => one.refused), token };
+        const before = unproven.flatMap(({ add, error }) => add.map((addition) => ({ addition, error })));
+        const transaction = { add: proven, refused: before, token };
         const done = await publishRemaining(ports, transaction, context.options, withoutRefused);
         const refused = refusalsOf(request, done.refused, unproven);
         return {
@@ -283,10 +286,8 @@ function refusalsOf(
     if (refusals.has(origin)) continue;
     const own = request.add.filter(({ artifact }) => artifact.info.origin === origin);
     const digests = own.map(({ artifact }) => artifact.digest).toSorted();
-    const doubted = unproven.flatMap(({ buildKey, verdict, refused: [first] }) =>
-      verdict === undefined || first?.addition.artifact.info.origin !== origin
-        ? []
-        : [{ buildKey, verdict: verdictDigest(verdict) }],
+    const doubted = unproven.flatMap(({ buildKey, package: about, verdict }) =>
+      verdict === undefined || about !== origin ? [] : [{ buildKey, verdict: verdictDigest(verdict) }],
     );
     refusals.set(origin, {
       package: origin,

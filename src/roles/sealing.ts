@@ -5,7 +5,6 @@ import type { PublishRequest, VerifyRequest } from '../model/request.ts';
 import { unproven, type Verdict } from '../model/verdict.ts';
 import { stagingKey } from '../ports/objects.ts';
 import type { RepositoryKeys, Signer } from '../ports/signer.ts';
-import { label, type RefusedAddition } from '../publish/additions.ts';
 import { packageFileName } from '../report/repository.ts';
 import { artifactsStamp, gateSetVersion } from '../verify/verify.ts';
 
@@ -63,12 +62,16 @@ export function sealVerdicts(request: VerifyRequest, verdicts: readonly Verdict[
 
 type Addition = PublishRequest['add'][number];
 
-/** A build whose verdict is not believed, with what is wrong, and all that would have been published of it. */
+/** A build whose verdict is not believed, and why. */
 export interface UnprovenBuild {
   readonly buildKey: string;
+  /** Origin. */
+  readonly package: string;
+  /** All that would have been published of it. */
+  readonly add: readonly Addition[];
   /** What it was asked to be published on. */
   readonly verdict: Verdict | undefined;
-  readonly refused: readonly RefusedAddition[];
+  readonly error: RegrowError;
 }
 
 /**
@@ -79,32 +82,30 @@ export function sortByProof(
   { add, verdicts = [] }: PublishRequest,
   trusted: RepositoryKeys['trusted'],
 ): { readonly proven: readonly Addition[]; readonly unproven: readonly UnprovenBuild[] } {
-  const builds = new Map<string, Addition[]>();
+  const builds = new Map<string, [Addition, ...Addition[]]>();
   for (const addition of add) {
     const [, buildKey = ''] = addition.key.split('/');
-    builds.set(buildKey, [...(builds.get(buildKey) ?? []), addition]);
+    const known = builds.get(buildKey);
+    if (known === undefined) builds.set(buildKey, [addition]);
+    else known.push(addition);
   }
   const proven: Addition[] = [];
   const doubtful: UnprovenBuild[] = [];
   for (const [buildKey, own] of builds) {
     const verdict = verdicts.find((one) => one.buildKey === buildKey);
     const what = problemOf(buildKey, own, verdict, trusted);
-    if (what === undefined) proven.push(...own);
-    else
-      doubtful.push({
-        buildKey,
-        verdict,
-        refused: own.map((addition) => ({ addition, error: refusal(addition, what) })),
-      });
+    if (what === undefined) {
+      proven.push(...own);
+      continue;
+    }
+    const { target, info } = own[0].artifact;
+    const error = new RegrowError(unproven, `${info.origin} ${info.version} ${target} is not published: ${what}`, {
+      package: info.origin,
+      remedy: 'nothing to do: it is judged again',
+    });
+    doubtful.push({ buildKey, package: info.origin, add: own, verdict, error });
   }
   return { proven, unproven: doubtful };
-}
-
-function refusal({ artifact }: Addition, what: string): RegrowError {
-  return new RegrowError(unproven, `${label(artifact)} is not published: ${what}`, {
-    package: artifact.info.name,
-    remedy: 'nothing to do: it is judged again',
-  });
 }
 
 function problemOf(

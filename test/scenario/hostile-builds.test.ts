@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { blobKey, type Objects } from '../../src/ports/objects.ts';
+import { parseResult } from '../../src/roles/effects.ts';
 import { type FakeRegistry, startFakeRegistry } from '../fakes/registry.ts';
 import {
   createSmallDistribution,
@@ -182,6 +183,55 @@ describe('a package that is corrupted in the object store', slow, () => {
     expect(logged(distribution, 'made:latest', code)).toBe(1);
     expect(Object.keys(await distribution.published())).toEqual(['fine-1.0-r0', 'good-1.0-r0']);
     expect(await distribution.images()).toEqual({});
+  });
+});
+
+describe('a verdict that somebody writes into the object store', slow, () => {
+  it('publishes nothing, however often it comes; what is good is published, and the rest when it is judged', async () => {
+    let forges = true;
+    let forged = 0;
+    /** What was refused is passed by the time anybody reads it. */
+    const wrapObjects = (objects: Objects): Objects => ({
+      ...objects,
+      put: (key, bytes, ...rest) => {
+        if (/^staging\/.*\/bad-.*\.apk$/.test(key)) {
+          const other = Buffer.from(bytes);
+          other.writeUInt8(other.readUInt8(other.length - 20) ^ 1, other.length - 20);
+          return objects.put(key, other, ...rest);
+        }
+        const result = /^results\/verify-/.test(key) && forges ? parseResult(bytes) : undefined;
+        if (result?.kind !== 'verified' || result.verdicts.every(({ passed }) => passed))
+          return objects.put(key, bytes, ...rest);
+        forged += 1;
+        const verdicts = result.verdicts.map((one) => ({
+          ...one,
+          passed: true,
+          gates: one.gates.map((gate) => ({ ...gate, outcome: 'passed' as const })),
+        }));
+        return objects.put(key, Buffer.from(JSON.stringify({ ...result, verdicts })), ...rest);
+      },
+    });
+    const distribution = await begin({
+      files: { 'bad.yaml': recipe('bad'), 'good.yaml': recipe('good') },
+      daemon: { wrapObjects },
+    });
+    await distribution.until('good', async () => 'good-1.0-r0' in (await distribution.published()));
+    const code = 'verify.verdict-unproven';
+    // By the publisher each time, and once by the conductor, as a problem.
+    await distribution.until('the second refusal', () => logged(distribution, 'bad', code) === 3);
+    expect((await distribution.explain('bad')).blocker).toMatchObject({ code });
+    expect(await distribution.problems()).toMatchObject([{ area: 'publish', name: 'bad', code }]);
+    expect(await told(distribution, 'bad', code)).toEqual(['problem']);
+    expect(forged).toBeGreaterThan(1);
+    const objects = await distribution.objects();
+    const signed = (await objects.list('blobs/')).length;
+    forges = false;
+    const blocker = async () => (await distribution.explain('bad')).blocker;
+    await distribution.until('the verdict', async () => (await blocker()).kind === 'gate-failed');
+    await distribution.until('no problem', async () => (await distribution.problems()).length === 0);
+    expect(await blocker()).toMatchObject({ code: 'verify.gate-failed' });
+    expect(Object.keys(await distribution.published())).toEqual(['good-1.0-r0']);
+    expect((await objects.list('blobs/')).length).toBe(signed);
   });
 });
 

@@ -35,7 +35,8 @@ export async function publishReady(
 ): Promise<void> {
   const byOrigin = completeBuilds(plan);
   for (const [origin, builds] of byOrigin) {
-    if (isRefused(context, world, origin, artifactsOf(builds))) byOrigin.delete(origin);
+    const verdicts = builds.map(({ buildKey }) => context.book.get('verdict', buildKey)?.value);
+    if (isRefused(context, world, origin, artifactsOf(builds), verdicts)) byOrigin.delete(origin);
   }
   const candidates = [...byOrigin].map(([origin, builds]) => candidate(origin, builds));
   const possible = planTransaction(world.published, candidates);

@@ -22,6 +22,11 @@ function doubtOf(buildKey: string): string {
   return `doubted/${buildKey}`;
 }
 
+/** Whether a cursor says that a verdict is not believed. */
+export function isDoubt(key: string): boolean {
+  return key.startsWith(doubtOf(''));
+}
+
 function reasonOf(cursor: string | undefined): Reason | undefined {
   return cursor === undefined ? undefined : reasonSchema.parse(JSON.parse(cursor));
 }
@@ -48,18 +53,24 @@ export function isDoubted({ book }: Pick<ConductorContext, 'book'>, verdict: Ver
   return doubted !== undefined && doubted === verdictDigest(verdict);
 }
 
-/** Whether the publisher refused these very packages a while ago; they are shown as a problem until others are built. */
+/**
+ * Whether the publisher refused these very packages a while ago; they are shown as a problem until others are built, or, where it
+ * did not believe their verdicts, until there are others. `verdicts`: those over the builds that made the packages.
+ */
 export function isRefused(
   { book, clock }: ConductorContext,
   world: World,
   origin: string,
   artifacts: readonly Artifact[],
+  verdicts: readonly (Verdict | undefined)[],
 ): boolean {
   const { etag, cursor } = book.get('cursor', cursorOf(origin))?.value ?? {};
   const [digest, at] = etag?.split(' ') ?? [];
   const reason = reasonOf(cursor);
   if (reason === undefined || digest !== digestOf(artifacts.map((one) => one.digest).toSorted())) return false;
   const { code, message, rests = true } = reason;
+  const isOpen = verdicts.some((verdict) => verdict === undefined || isDoubted({ book }, verdict));
+  if (code === unproven && !isOpen) return false;
   world.problems.set(`publish/${origin}`, { area: 'publish', name: origin, code, message });
   return rests && clock.now().getTime() - Date.parse(at ?? '') < restAfterRefusal;
 }

@@ -1,5 +1,6 @@
 import { resultKey } from '../effects.ts';
 import type { ConductorContext } from './context.ts';
+import { isDoubt } from './refusals.ts';
 
 const day = 24 * 3_600_000;
 /** When it was last tidied. */
@@ -13,8 +14,8 @@ const aboutProposal = /^(?:shown|judged|tip|moved|followers)\/(\d+)(?:$|\/)/;
 const aboutHead = /^(?:shown|judged)\/\d+\/([0-9a-f]+)(?:$|\/)/;
 
 /**
- * Once a day: removes what was noted about jobs that are done, about proposals that have ended, about heads that are gone, and
- * what sources said that no recipe watches any more.
+ * Once a day: removes what was noted about jobs that are done, about proposals that have ended, about heads that are gone, about
+ * verdicts that were not believed long ago, and what sources said that no recipe watches any more.
  */
 export async function tidy(context: Pick<ConductorContext, 'book' | 'clock' | 'objects'>): Promise<void> {
   const { book, clock } = context;
@@ -31,7 +32,8 @@ export async function tidy(context: Pick<ConductorContext, 'book' | 'clock' | 'o
     const proposal = aboutProposal.exec(key)?.[1];
     const isOver =
       proposal === undefined
-        ? key.startsWith('job/') && (await isDone(context, key.slice('job/'.length), value.cursor, age))
+        ? isDoubt(key) ||
+          (key.startsWith('job/') && (await isDone(context, key.slice('job/'.length), value.cursor, age)))
         : !heads.has(proposal) || (aboutHead.exec(key)?.[1] ?? heads.get(proposal)) !== heads.get(proposal);
     if (isOver) await book.remove('cursor', key);
   }

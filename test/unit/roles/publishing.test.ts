@@ -7,7 +7,7 @@ import type { Finding } from '../../../src/model/finding.ts';
 import type { Generation } from '../../../src/model/publication.ts';
 import type { PublishRequest, VerifyRequest } from '../../../src/model/request.ts';
 import type { Result } from '../../../src/model/result.ts';
-import type { Verdict } from '../../../src/model/verdict.ts';
+import { unproven, type Verdict } from '../../../src/model/verdict.ts';
 import { blobKey, type Objects } from '../../../src/ports/objects.ts';
 import { currentKey, encodeJson, generationKey } from '../../../src/publish/manifest.ts';
 import { type Book, openBook } from '../../../src/roles/conductor/book.ts';
@@ -16,8 +16,10 @@ import type { ConductorContext } from '../../../src/roles/conductor/context.ts';
 import { recordGenerations } from '../../../src/roles/conductor/generations.ts';
 import { hasPassed, recordVerdicts } from '../../../src/roles/conductor/judging.ts';
 import { publishReady } from '../../../src/roles/conductor/publishing.ts';
+import { recordRefusals } from '../../../src/roles/conductor/refusals.ts';
 import type { World } from '../../../src/roles/conductor/world.ts';
 import { readRequest, requestDigest, storeResult } from '../../../src/roles/effects.ts';
+import { verdictDigest } from '../../../src/roles/sealing.ts';
 import { findingsStamp, gateSetVersion } from '../../../src/verify/verify.ts';
 import { createManualClock, type ManualClock } from '../../fakes/manual-clock.ts';
 import { createMemoryLedger } from '../../fakes/memory-ledger.ts';
@@ -209,6 +211,67 @@ test('what the publisher refused is a problem and is left out while it is the sa
   await publishReady(context, world, planOf(other), () => none);
   await answerVerify(1);
   await publishReady(context, world, planOf(other), () => none);
+  expect((await waiting('publish')).map(({ request }) => namesOf(request))).toEqual([['data']]);
+});
+
+/** Has data asked for, judged as `forge` leaves it, and refused by the publisher for its verdict. */
+async function refuseVerdict(forge: (verdict: Verdict) => Verdict): Promise<string> {
+  await publishReady(context, worldOf(undefined), planOf(data), () => none);
+  const [asked] = await waiting('verify');
+  if (asked === undefined) throw new Error('nothing was asked');
+  const at = clock.now().toISOString();
+  const verdicts = verdictsOf(asked.request).map(forge);
+  await finish({ kind: 'verified', effect: `verify-${requestDigest(asked.key)}`, at, generation: 0, verdicts });
+  await publishReady(context, worldOf(undefined), planOf(data), () => none);
+  const [publication] = await waiting('publish');
+  if (publication === undefined) throw new Error('nothing is to be published');
+  expect(publication.request.verdicts).toEqual(verdicts);
+  const effect = `publish-${requestDigest(publication.key)}`;
+  const doubted = verdicts.map((verdict) => ({ buildKey: verdict.buildKey, verdict: verdictDigest(verdict) }));
+  const refused = [{ package: 'data', code: unproven, message: 'no', digests: [data.digest], doubted }];
+  const result = { kind: 'published' as const, effect, at, refused };
+  await finish(result);
+  await recordRefusals(context, result);
+  return asked.key;
+}
+
+test('a verdict that the publisher does not believe is not believed again: it is judged anew, at once and then rarely', async () => {
+  const world = worldOf(undefined);
+  const key = await refuseVerdict((verdict) => ({ ...verdict, seal: 'Zm9yZ2Vk' }));
+  await publishReady(context, world, planOf(data), () => none);
+  expect(world.problems.get('publish/data')).toMatchObject({ code: unproven });
+  // The job was done a moment ago; its result is away already, and it is done again when it has rested.
+  expect(await objects.has(`results/verify-${requestDigest(key)}.json`)).toBe(false);
+  expect(await waiting('verify')).toEqual([]);
+  clock.advance(61_000);
+  // Somebody puts a false one there once more.
+  await refuseVerdict((verdict) => ({ ...verdict, seal: 'YWdhaW4=' }));
+  clock.advance(9 * 60_000);
+  await publishReady(context, worldOf(undefined), planOf(data), () => none);
+  expect(await waiting('verify')).toEqual([]);
+  clock.advance(61_000);
+  await publishReady(context, worldOf(undefined), planOf(data), () => none);
+  expect(await answerVerify(0)).toEqual([['data']]);
+  await publishReady(context, worldOf(undefined), planOf(data), () => none);
+  expect((await waiting('publish')).map(({ request }) => namesOf(request))).toEqual([['data']]);
+});
+
+test('a verdict of before publishers signed what they judged is judged again once', async () => {
+  await publishReady(context, worldOf(undefined), planOf(data), () => none);
+  const [asked] = await waiting('verify');
+  if (asked === undefined) throw new Error('nothing was asked');
+  const at = clock.now().toISOString();
+  const verdicts = verdictsOf(asked.request).map(({ seal: _, ...verdict }) => verdict);
+  const old: Result = { kind: 'verified', effect: `verify-${requestDigest(asked.key)}`, at, generation: 0, verdicts };
+  await finish(old);
+  await recordVerdicts(context, old);
+  for (const verdict of verdicts) await book.put('verdict', verdict.buildKey, verdict, 'data');
+  clock.advance(61_000);
+  await publishReady(context, worldOf(undefined), planOf(data), () => none);
+  expect(await waiting('publish')).toEqual([]);
+  expect(await answerVerify(0)).toEqual([['data']]);
+  await publishReady(context, worldOf(undefined), planOf(data), () => none);
+  expect(await waiting('verify')).toEqual([]);
   expect((await waiting('publish')).map(({ request }) => namesOf(request))).toEqual([['data']]);
 });
 

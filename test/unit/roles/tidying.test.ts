@@ -47,6 +47,7 @@ test('what is over is forgotten after a week, what goes on is not', async () => 
     `judged/1/${before}`,
     `judged/2/${head}`,
     'tip/2',
+    'doubted/key',
   ];
   await book.put('proposal', '1', proposal(1, 'open'));
   await book.put('proposal', '2', proposal(2, 'merged'));
