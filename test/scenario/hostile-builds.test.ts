@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { runProgram } from '../../src/cli/program.ts';
 import { blobKey, type Objects } from '../../src/ports/objects.ts';
 import { parseResult } from '../../src/roles/effects.ts';
+import { judgeBuilds } from '../../src/roles/verifying.ts';
 import { type FakeRegistry, startFakeRegistry } from '../fakes/registry.ts';
 import {
   createSmallDistribution,
@@ -232,6 +234,41 @@ describe('a verdict that somebody writes into the object store', slow, () => {
     expect(await blocker()).toMatchObject({ code: 'verify.gate-failed' });
     expect(Object.keys(await distribution.published())).toEqual(['good-1.0-r0']);
     expect((await objects.list('blobs/')).length).toBe(signed);
+  });
+});
+
+describe('a build that takes long to judge', slow, () => {
+  it('keeps nothing else from being published or taken back, and is in a queue of its own', async () => {
+    let finish: () => void = () => undefined;
+    const judged = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    let begun = false;
+    const distribution = await begin({
+      files: { 'good.yaml': recipe('good'), 'fine.yaml': recipe('fine') },
+      daemon: {
+        async verify(request) {
+          const { clock, objects } = distribution;
+          if (request.packages.includes('slow')) {
+            begun = true;
+            await judged;
+          }
+          return judgeBuilds(await objects(), request, clock.now().toISOString());
+        },
+      },
+    });
+    await distribution.until('both', async () => Object.keys(await distribution.published()).length === 2);
+    await distribution.push({ 'slow.yaml': recipe('slow') });
+    await distribution.until('the verifier', () => begun);
+    const order = ['withdraw', 'good-1.0-r0', '--reason', 'x', '--server', distribution.daemon().url ?? ''];
+    const nowhere = { write: () => undefined };
+    expect(await runProgram(order, { stdout: nowhere, stderr: nowhere, version: '0.0.0' })).toBe(0);
+    const left = async () => Object.keys(await distribution.published()).join();
+    await distribution.until('the withdrawal', async () => (await left()) === 'fine-1.0-r0');
+    const { body } = await distribution.get('/v1/queue');
+    expect(body).toMatchObject({ queues: { verify: { active: 1 } } });
+    finish();
+    await distribution.until('slow', async () => 'slow-1.0-r0' in (await distribution.published()));
   });
 });
 
