@@ -1,4 +1,5 @@
-import { type DecideInput, decide } from '../decide/decide.ts';
+import { decide } from '../decide/decide.ts';
+import type { DecideInput } from '../decide/input.ts';
 import { describeMove } from '../decide/moved-tag.ts';
 import { readingOf } from '../decide/reading.ts';
 import { candidatesOf } from '../decide/version-rules.ts';

@@ -3,7 +3,7 @@ import type { Proposal } from '../model/proposal.ts';
 import type { Recipe } from '../model/recipe/recipe.ts';
 import type { TimelineBump } from '../model/timeline.ts';
 import { formerRelease, type LeftRules, noRules, rulesOfProposals } from './backtest-tag.ts';
-import type { DecideInput } from './decide.ts';
+import type { DecideInput } from './input.ts';
 import type { NothingNew } from './new-pins.ts';
 
 /** A recipe that the timeline tells of, as it is today. */

@@ -1,12 +1,9 @@
 import { compareApkVersions, withoutEpoch } from '../model/apk-version.ts';
 import type { Decision, Evidence } from '../model/decision.ts';
-import type { Finding } from '../model/finding.ts';
 import type { ReleaseObservation, SourceChoice, WatchFailure } from '../model/observation.ts';
-import type { Policy } from '../model/policy.ts';
 import type { RecipeAnnotations } from '../model/recipe/annotations.ts';
 import { annotationsOf } from '../model/recipe/annotations.ts';
-import type { Recipe, UpdateBlock } from '../model/recipe/recipe.ts';
-import type { AdvisoryIndex } from './advisory-index.ts';
+import type { UpdateBlock } from '../model/recipe/recipe.ts';
 import {
   describeChoice,
   describeFindings,
@@ -17,36 +14,14 @@ import {
 } from './evidence.ts';
 import { fixesOf } from './fixes.ts';
 import { holdOf } from './holds.ts';
-import { describeMove, movedTag, moveEvidence, type PinnedTag, pinnedTags } from './moved-tag.ts';
-import type { NothingNew } from './new-pins.ts';
+import type { DecideInput } from './input.ts';
+import { describeMove, movedTag, moveEvidence, pinnedTags } from './moved-tag.ts';
 import { obstacleTo } from './obstacles.ts';
 import { current, hold, ignore, type Outcome } from './outcome.ts';
-import { heldForSequence, type Past, type RecipeChange } from './past-updates.ts';
+import { heldForSequence } from './past-updates.ts';
 import { readingOf } from './reading.ts';
 import { type Choice, chooseTarget, limitsOf } from './target-choice.ts';
 import { type Candidates, candidatesOf } from './version-rules.ts';
-
-export interface DecideInput extends Past {
-  readonly recipe: Recipe;
-  /** Where its releases are seen; undefined where regrow has no source for it. */
-  readonly source: SourceChoice | undefined;
-  /** The last good answer of that source. */
-  readonly observation?: ReleaseObservation | undefined;
-  /** The last failed attempt to ask it, where there was one after the last good answer or before any. */
-  readonly failure?: WatchFailure | undefined;
-  /** Known vulnerabilities of the package at the recipe's version. */
-  readonly findings: readonly Finding[];
-  /** Where given, whether a release fixes a finding is read from the records themselves, not from their `fixedIn` alone. */
-  readonly advisories?: AdvisoryIndex | undefined;
-  readonly policy: Policy;
-  /** Tags that are built, and the commits that they are pinned to; without it, what the recipe says. */
-  readonly pinned?: readonly PinnedTag[] | undefined;
-  /** Where an update of this very recipe was about to be proposed and would have pinned nothing new. */
-  readonly nothingNew?: NothingNew | undefined;
-  /** Who changed the recipe last: said where main went back from an update. */
-  readonly lastChange?: RecipeChange | undefined;
-  readonly now: Date;
-}
 
 /**
  * What should happen to one package now. Pure: the same facts give the same decision. Throws recipe.pattern-invalid when the

@@ -1,6 +1,6 @@
 import type { UpdateBlock } from '../model/recipe/recipe.ts';
-import type { DecideInput } from './decide.ts';
 import { describeHold, type Hold } from './holds.ts';
+import type { DecideInput } from './input.ts';
 import { describeNothingNew } from './new-pins.ts';
 import { hold, type Outcome } from './outcome.ts';
 import { closedByHand, describeRepeat, heldForSequence, madeBefore } from './past-updates.ts';

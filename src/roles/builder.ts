@@ -2,19 +2,19 @@ import { findEngine } from '../adapters/engine-program.ts';
 import { findFaketime } from '../adapters/faketime.ts';
 import { createSandbox } from '../adapters/sandbox.ts';
 import { createWorkspaces } from '../adapters/workspace.ts';
-import type { BuildNames, StepClock } from '../build/build-run.ts';
+import type { StepClock } from '../build/build-run.ts';
 import { createThrowAwayKey } from '../build/melange/throw-away-key.ts';
 import { engineFolders } from '../config/engine-folders.ts';
 import { buildQueue } from '../jobs/catalogue.ts';
 import type { Queues } from '../jobs/queues.ts';
 import { type JobHandlers, JobLeft } from '../jobs/worker.ts';
-import type { BuildRequest, BuildResult } from '../model/build.ts';
+import type { BuildRequest } from '../model/build.ts';
 import type { ImageBuiltResult } from '../model/result.ts';
 import { parseTarget, type TargetName } from '../model/target.ts';
 import type { Clock } from '../ports/clock.ts';
 import { readBuildRequest } from './build-request.ts';
 import { buildEffect, finalFailure, readRequest, report, requestDigest } from './effects.ts';
-import { runWithEngine } from './engine-runner.ts';
+import { type RunBuild, runWithEngine } from './engine-runner.ts';
 import type { RoleHost } from './host.ts';
 import { hostEngineOf } from './host-engine.ts';
 import { buildImage, type ImageBuilderPorts, type ImageRunLimits } from './image-builder.ts';
@@ -35,8 +35,7 @@ export interface BuilderContext {
   readonly limits: ImageRunLimits;
   /** What steps take for the time; undefined: the machine's. */
   readonly clockOf?: (request: BuildRequest, isSecond: boolean) => StepClock | undefined;
-  /** Runs one build and leaves its packages and log in staging; a build that fails is a result, not an error. */
-  readonly run: (request: BuildRequest, names: BuildNames, signal: AbortSignal) => Promise<BuildResult>;
+  readonly run: RunBuild;
 }
 
 /** Starts builders for the targets that this machine can build for. Errors: sandbox.unavailable. */

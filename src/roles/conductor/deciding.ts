@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { type DecideInput, decide } from '../../decide/decide.ts';
+import { decide } from '../../decide/decide.ts';
+import type { DecideInput } from '../../decide/input.ts';
 import { describeMove } from '../../decide/moved-tag.ts';
 import type { Past, RecipeChange } from '../../decide/past-updates.ts';
 import type { AdvisoryIndex } from '../../decide/vulnerability.ts';

@@ -1,4 +1,5 @@
-import { type DecideInput, decide } from '../../../src/decide/decide.ts';
+import { decide } from '../../../src/decide/decide.ts';
+import type { DecideInput } from '../../../src/decide/input.ts';
 import { type Decision, decisionSchema } from '../../../src/model/decision.ts';
 import type { Finding } from '../../../src/model/finding.ts';
 import type { ReleaseObservation, UpstreamTag, WatchFailure } from '../../../src/model/observation.ts';

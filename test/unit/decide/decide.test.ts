@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DecideInput } from '../../../src/decide/decide.ts';
+import type { DecideInput } from '../../../src/decide/input.ts';
 import { indexAdvisories } from '../../../src/decide/vulnerability.ts';
 import { osvSchema } from '../../../src/model/osv.ts';
 import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
