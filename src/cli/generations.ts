@@ -15,9 +15,11 @@ export function generationsCommand(context: CliContext): Command {
     .option('--limit <number>', 'most generations to list', parseLimit, 20)
     .action((options: GenerationsOptions) =>
       withReader(context, options, async (reader) => {
-        const generations = await reader.generations(options.limit);
+        // One more: what the last one is for is seen by the one before it.
+        const found = await reader.generations(Math.min(options.limit + 1, 1000));
+        const generations = found.slice(0, options.limit);
         if (options.json === true) context.output.json({ generations });
-        else context.output.write(generationsText(generations, context.output.style));
+        else context.output.write(generationsText(generations, context.output.style, found[options.limit]));
       }),
     );
 }

@@ -39,9 +39,9 @@ function noteOf(one: Generation, before: Generation | undefined): string {
   return isSignedAnew(one, before) ? 'indexes signed by other keys' : '';
 }
 
-/** Generations as a table, in the order given. */
-export function generationsText(generations: readonly Generation[], style: Style): string {
-  const byNumber = new Map(generations.map((one) => [one.generation, one]));
+/** Generations as a table, in the order given. `next`: the one that would follow, which is not listed. */
+export function generationsText(generations: readonly Generation[], style: Style, next?: Generation): string {
+  const byNumber = new Map([...generations, ...(next === undefined ? [] : [next])].map((one) => [one.generation, one]));
   if (generations.length === 0) return 'nothing is published yet\n';
   return renderTable(
     ['GENERATION', 'WHEN', 'PACKAGES', 'CAME', 'WENT', 'NOTE'],

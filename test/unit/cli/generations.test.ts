@@ -83,6 +83,9 @@ test('a generation that brings no package says what it is for', async () => {
     'rollback undone',
     'rolled back to 1',
   ]);
+  expect((await run(generationsCommand, ['--limit', '1'])).out).toContain('indexes signed by other keys');
+  const { generations } = JSON.parse((await run(generationsCommand, ['--limit', '1', '--json'])).out);
+  expect(generations).toMatchObject([{ generation: 6 }]);
 });
 
 test('withdraw asks for one version by the name of its file, and wants a reason', async () => {
