@@ -132,9 +132,15 @@ export async function explainImage(
     next: { text: `it is tried again at the next reconcile, within ${settings.reconcileInterval} min` },
     actions: [
       ...(remedy === undefined ? [] : [remedy]),
-      ...(file === undefined ? [] : [`mend ${file} and push it to main`]),
+      ...(file === undefined || !isOfDefinition(code) ? [] : [`mend ${file} and push it to main`]),
+      ...(remedy !== undefined || isOfDefinition(code) ? [] : [`see ${code} in docs/errors.md`]),
     ],
   };
+}
+
+/** Whether what is wrong can be what the definition says; not what a registry, Sigstore or this machine lacks. */
+function isOfDefinition(code: string): boolean {
+  return /^(?:image|recipe|solve)\./.test(code);
 }
 
 function versionsOf({ generation, platforms }: ImagePublication): Explanation['versions']['published'] {

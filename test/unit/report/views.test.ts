@@ -198,6 +198,11 @@ describe('images', () => {
       answer: expect.stringContaining('hello:latest is published from generation 1: cannot meet libx'),
       actions: ['publish it', 'mend images/hello.yaml and push it to main'],
     });
+    const { remedy: _, ...unsigned } = { ...problem('hello').value, code: 'sigstore.unreachable' };
+    await world.ledger.put('problem', 'image/hello', unsigned, before(8), 'hello');
+    expect(await explainName(ports, settings, 'hello:latest', noon)).toMatchObject({
+      actions: ['see sigstore.unreachable in docs/errors.md'],
+    });
     await world.ledger.remove('problem', 'image/hello');
     expect((await explainName(ports, settings, 'hello:latest', noon))?.state).toBe('current');
     expect(await explainName(ports, settings, 'hello:other', noon)).toBeUndefined();
