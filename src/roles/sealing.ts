@@ -14,8 +14,9 @@ import { artifactsStamp, gateSetVersion } from '../verify/verify.ts';
  */
 const payloadType = 'application/vnd.regrow.verdict+json';
 
-function payloadOf({ seal: _, ...verdict }: Verdict): Buffer {
-  return Buffer.from(canonicalJson(verdict), 'utf8');
+function payloadOf(verdict: Verdict): Buffer {
+  const { seal: _, ...said } = verdict;
+  return Buffer.from(canonicalJson(said), 'utf8');
 }
 
 /** The name of a verdict: no other has it. */

@@ -261,7 +261,7 @@ test('a verdict of before publishers signed what they judged is judged again onc
   const [asked] = await waiting('verify');
   if (asked === undefined) throw new Error('nothing was asked');
   const at = clock.now().toISOString();
-  const verdicts = verdictsOf(asked.request).map(({ seal: _, ...verdict }) => verdict);
+  const verdicts = verdictsOf(asked.request).map((verdict) => ({ ...verdict, seal: undefined }));
   const old: Result = { kind: 'verified', effect: `verify-${requestDigest(asked.key)}`, at, generation: 0, verdicts };
   await finish(old);
   await recordVerdicts(context, old);
