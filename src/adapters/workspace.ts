@@ -104,7 +104,7 @@ function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace 
         await makeDirectory(dirname(relative));
         await writeNew(await contained(relative), content, mode);
       }),
-    read: (relative) => guard(async () => readPlain(await contained(relative), relative)),
+    read: (relative, most) => guard(async () => readPlain(await contained(relative), relative, most)),
     exists: (relative) =>
       guard(async () => {
         // A parent that is missing, or that leads away, holds nothing of ours.
@@ -183,7 +183,7 @@ async function writeNew(path: string, content: Uint8Array | string, mode: number
   }
 }
 
-async function readPlain(path: string, shown: string): Promise<Uint8Array> {
+async function readPlain(path: string, shown: string, most: number | undefined): Promise<Uint8Array> {
   const openPlain = () => open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   const file = await openPlain().catch(async (error: unknown) => {
     if (isCode(error, 'ELOOP')) throw unsafe(shown, 'it is a symlink');
@@ -199,8 +199,11 @@ async function readPlain(path: string, shown: string): Promise<Uint8Array> {
     }
   });
   try {
-    if (!(await file.stat()).isFile()) throw unsafe(shown, 'it is no file');
-    return await file.readFile();
+    const stat = await file.stat();
+    if (!stat.isFile()) throw unsafe(shown, 'it is no file');
+    if (most === undefined || stat.size <= most) return await file.readFile();
+    const start = Buffer.alloc(most);
+    return start.subarray(0, (await file.read(start, 0, most, 0)).bytesRead);
   } finally {
     await file.close();
   }

@@ -30,7 +30,8 @@ export interface Workspace {
   path(relative: string): string;
   makeDirectory(relative: string): Promise<void>;
   write(relative: string, content: Uint8Array | string, mode?: number): Promise<void>;
-  read(relative: string): Promise<Uint8Array>;
+  /** A file, or no more than its first `most` bytes. */
+  read(relative: string, most?: number): Promise<Uint8Array>;
   exists(relative: string): Promise<boolean>;
   /** Names in a directory, sorted. */
   list(relative: string): Promise<readonly string[]>;

@@ -20,9 +20,9 @@ export async function readLicenseTexts(
   const texts = new Map<string, string>();
   for (const [license, path] of files) {
     const file = `${directories.build}/${path}`;
-    const bytes = (await workspace.exists(file)) ? await workspace.read(file) : undefined;
+    const bytes = (await workspace.exists(file)) ? await workspace.read(file, sizeLimit + 1) : undefined;
     if (bytes === undefined) log.say(`the text of ${license} is not there: ${path}`);
-    else if (bytes.length > sizeLimit) log.say(`the text of ${license} is too long: ${path}, ${bytes.length} bytes`);
+    else if (bytes.length > sizeLimit) log.say(`the text of ${license} is longer than ${sizeLimit} bytes: ${path}`);
     else texts.set(license, Buffer.from(bytes).toString('utf8'));
   }
   return texts;

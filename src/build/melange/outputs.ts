@@ -1,6 +1,6 @@
 import { RegrowError } from '../../errors.ts';
 import { readApk } from '../../formats/apk.ts';
-import { checkTree } from '../../formats/package-tree.ts';
+import { buildSizeLimit, checkSize, checkTree } from '../../formats/package-tree.ts';
 import { sha256 } from '../../model/canonical.ts';
 import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
 import { parseTarget, type TargetName } from '../../model/target.ts';
@@ -36,6 +36,9 @@ export async function readOutputs(
       file: strange,
     });
   }
+  const files = await workspace.walk(folder);
+  for (const file of files) checkSize(resolved.name, [file]);
+  checkSize(resolved.name, files, buildSizeLimit, 'all packages of a build together');
   const packages: PackagedTree[] = [];
   for (const file of expected.keys()) packages.push(readOutput(await workspace.read(`${folder}/${file}`), target));
   return packages;

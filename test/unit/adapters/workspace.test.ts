@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -54,6 +55,14 @@ describe('workspace', () => {
       expect.objectContaining({ path: 'pipe', type: 'other' }),
       { path: 'é', type: 'file', mode: 0o644, size: 0 },
     ]);
+  });
+
+  test('reads no more of a file than is asked for, however large it is', async () => {
+    await workspace.write('large', 'start');
+    truncateSync(workspace.path('large'), 100 * 2 ** 30);
+    expect(Buffer.from(await workspace.read('large', 5)).toString()).toBe('start');
+    await workspace.write('small', 'start');
+    expect(Buffer.from(await workspace.read('small', 100)).toString()).toBe('start');
   });
 
   test('reads what its owner may not read, and leaves files as they were', async () => {

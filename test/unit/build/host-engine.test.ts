@@ -117,6 +117,8 @@ describe.each(libcs)('host engine, %s', (libc) => {
       license-path: doc/FREE
     - license: LicenseRef-Lost
       license-path: doc/LOST
+    - license: LicenseRef-Endless
+      license-path: doc/ENDLESS
 
 environment:
   contents:
@@ -127,6 +129,7 @@ pipeline:
   - runs: |
       install -d doc "\${{targets.destdir}}/usr"
       echo "Do what you like." > doc/FREE
+      dd if=/dev/zero of=doc/ENDLESS bs=1 count=0 seek=3000000000
 `;
     const environment = { host: ['busybox'], packages: [] };
     const recorded = { commit: 'a'.repeat(40), sourceDateEpoch: 1, repository: 'https://github.com/box/os' };
@@ -136,7 +139,7 @@ pipeline:
     const sbom = Buffer.from(apk.entries().find(({ path }) => path.endsWith('.spdx.json'))?.content ?? []).toString();
     expect(JSON.parse(sbom)).toMatchObject({
       packages: [
-        { name: 'free', licenseDeclared: 'LicenseRef-Free AND LicenseRef-Lost' },
+        { name: 'free', licenseDeclared: 'LicenseRef-Free AND LicenseRef-Lost AND LicenseRef-Endless' },
         {},
         {
           name: 'free.yaml',
@@ -145,11 +148,14 @@ pipeline:
         },
       ],
       hasExtractedLicensingInfos: [
+        { licenseId: 'LicenseRef-Endless' },
         { licenseId: 'LicenseRef-Free', extractedText: 'Do what you like.\n' },
         { licenseId: 'LicenseRef-Lost' },
       ],
     });
-    expect(await fixture.log(result)).toContain('the text of LicenseRef-Lost is not there: doc/LOST');
+    const log = await fixture.log(result);
+    expect(log).toContain('the text of LicenseRef-Lost is not there: doc/LOST');
+    expect(log).toContain('the text of LicenseRef-Endless is longer than 1000000 bytes: doc/ENDLESS');
   });
 
   test('in another folder at another time the bytes are the same', async () => {

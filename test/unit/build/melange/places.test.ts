@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -150,6 +150,15 @@ describe('outputs', () => {
     await expect(readOutputs(workspace, resolvedOf([]), 'x86_64-gnu')).rejects.toMatchObject({
       code: 'build.output-unsafe',
       message: expect.stringContaining('evil-1.0.0-r0.apk'),
+    });
+  });
+
+  test('are not read where they are larger than a package may be', async () => {
+    await workspace.write('out/x86_64/hello-1.0.0-r0.apk', '');
+    truncateSync(workspace.path('out/x86_64/hello-1.0.0-r0.apk'), 100 * 2 ** 30);
+    await expect(readOutputs(workspace, resolvedOf([]), 'x86_64-gnu')).rejects.toMatchObject({
+      code: 'build.output-unsafe',
+      message: expect.stringContaining('a package may have 1536 MiB'),
     });
   });
 });
