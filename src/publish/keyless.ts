@@ -12,6 +12,9 @@ import { readCurrent, readPackages } from './manifest.ts';
 
 const statementSchema = z.object({ subject: z.array(z.object({ digest: z.record(z.string(), z.string()) })) });
 
+/** So many packages, one after the other, may be refused for what they are; with one more, whoever signs is. */
+const mostRefused = 4;
+
 export interface PackageSigning {
   readonly objects: Objects;
   readonly keyless: Keyless;
@@ -28,7 +31,8 @@ export interface SignedPackages {
 
 /**
  * Signs by an identity where the packages of the newest generation came from, each once: the statement that a key of the repository
- * has signed becomes a Sigstore bundle as well. What has been done is kept when it stops. Errors: those of `Keyless`, repository.corrupt.
+ * has signed becomes a Sigstore bundle as well. What has been done is kept when it stops. What is refused of one package is thrown when the
+ * others are through. Errors: those of `Keyless`, repository.corrupt.
  */
 export async function signPackages(
   { objects, keyless, keys }: PackageSigning,
@@ -39,6 +43,8 @@ export async function signPackages(
   const there = new Set(await objects.list(bundlesPrefix));
   const skipped: string[] = [];
   let signed = 0;
+  const refused: RegrowError[] = [];
+  let inRow = 0;
   for (const target of Object.keys(current.generation.targets)) {
     for (const artifact of await readPackages(objects, current.generation, target as TargetName)) {
       const key = bundleKey(artifact.digest);
@@ -48,14 +54,25 @@ export async function signPackages(
         skipped.push(`${artifact.info.name}-${artifact.info.version}.apk`);
         continue;
       }
-      const bundle = await keyless.attest(inTotoPayloadType, statement, signal);
-      // Nothing is laid out that nobody could read.
-      readSigstoreBundle(bundle);
+      let bundle: string;
+      try {
+        bundle = await keyless.attest(inTotoPayloadType, statement, signal);
+        // Nothing is laid out that nobody could read.
+        readSigstoreBundle(bundle);
+      } catch (thrown) {
+        inRow += 1;
+        if (!(thrown instanceof RegrowError) || thrown.code !== 'sigstore.refused' || inRow > mostRefused) throw thrown;
+        refused.push(thrown);
+        continue;
+      }
+      inRow = 0;
       await objects.put(key, Buffer.from(`${bundle}\n`, 'utf8'));
       there.add(key);
       signed += 1;
     }
   }
+  const [first] = refused;
+  if (first !== undefined) throw first;
   return { signed, skipped };
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createKeyless } from '../../../src/adapters/sigstore/keyless.ts';
+import { RegrowError } from '../../../src/errors.ts';
 import { signDsse } from '../../../src/formats/dsse.ts';
 import { blobKey, bundleKey, bundlesPrefix, stagingKey } from '../../../src/ports/objects.ts';
 import type { Signer } from '../../../src/ports/signer.ts';
@@ -113,6 +114,28 @@ test('when Sigstore stops answering, what has been signed is kept, and the rest 
   });
   expect(await objects.list(bundlesPrefix)).toHaveLength(2);
   sigstore.faults.clear();
+  expect(await sign()).toEqual({ signed: 1, skipped: [] });
+});
+
+test('a package that Sigstore refuses holds up no other one; where it refuses all, it is not asked for ever', async () => {
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) await publish(name);
+  const real = keyless();
+  let asked = 0;
+  const refusing = (isRefused: (payload: string) => boolean) => ({
+    ...real,
+    async attest(...args: Parameters<typeof real.attest>) {
+      asked += 1;
+      if (isRefused(Buffer.from(args[1]).toString())) throw new RegrowError('sigstore.refused', 'too large');
+      return real.attest(...args);
+    },
+  });
+  const signing = (one: ReturnType<typeof refusing>) => signPackages({ objects, keyless: one, keys }, undefined);
+  await expect(signing(refusing(() => true))).rejects.toMatchObject({ code: 'sigstore.refused' });
+  expect(asked).toBe(5);
+  await expect(signing(refusing((text) => text.includes('"name":"a"')))).rejects.toMatchObject({
+    code: 'sigstore.refused',
+  });
+  expect(await objects.list(bundlesPrefix)).toHaveLength(7);
   expect(await sign()).toEqual({ signed: 1, skipped: [] });
 });
 
