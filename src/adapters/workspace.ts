@@ -11,6 +11,7 @@ import {
   realpath,
   rename,
   rm,
+  statfs,
   symlink,
   unlink,
 } from 'node:fs/promises';
@@ -22,6 +23,9 @@ import { extractArchive } from './archive.ts';
 import { createHostLinks, type HostLinks, mergeHost } from './host-root.ts';
 import { mergeTree } from './tree-merge.ts';
 import { setTreeTimes, walkTree } from './tree-walk.ts';
+
+/** Bytes: a disk with less is full, as the sandbox has it. */
+const fullDiskMargin = 1024 * 1024;
 
 export interface WorkspacesOptions {
   /** The folder that workspaces are made in; made when absent. */
@@ -142,6 +146,11 @@ function createWorkspace(base: string, exec: Exec, links: HostLinks): Workspace 
       }),
     setTimes: (relative, time) => guard(async () => setTreeTimes(Buffer.from(await contained(relative)), time)),
     remove: (relative) => guard(async () => removeTree(exec, await contained(relative))),
+    isDiskFull: () =>
+      guard(async () => {
+        const { bavail, bsize, ffree, files } = await statfs(base);
+        return bavail * bsize < fullDiskMargin || (files > 0 && ffree === 0);
+      }),
   };
 }
 

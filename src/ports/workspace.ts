@@ -58,6 +58,8 @@ export interface Workspace {
   /** Sets the modification time of a file, or of a directory and everything below it, seconds since 1970. */
   setTimes(relative: string, time: number): Promise<void>;
   remove(relative: string): Promise<void>;
+  /** Whether nothing more can be written where it is. */
+  isDiskFull(): Promise<boolean>;
 }
 
 export interface Workspaces {

@@ -161,6 +161,13 @@ describe.skipIf(!isHere)('the real melange, on the bootstrap distribution', { ti
       'build.step-failed',
       'No such file or directory; name a package that has /bin/sh',
     ],
+    [
+      'what a step says of the disk, and of the sandbox',
+      script('echo "bwrap: no sandbox"; echo text > /dev/full'),
+      'package',
+      'build.step-failed',
+      'the step the work ended with exit code 1',
+    ],
     ['a step without end', script('sleep 300', '  timeout: 3s\n'), 'package', 'build.timeout', '3 s'],
     [
       'processes without end',

@@ -1,4 +1,4 @@
-import { cacheInGuest } from './context.ts';
+import { cacheInGuest, sandboxBegins } from './context.ts';
 
 export interface BubblewrapFacts {
   /** Absolute path of the real one. */
@@ -37,7 +37,7 @@ export function bubblewrapScript(facts: BubblewrapFacts): string {
   if (settings.length > 0) settings.unshift(['GIT_CONFIG_COUNT', String(repositories.length)]);
   const environment = settings.flatMap(([name, value]) => ['--setenv', name, value]);
   const limits = ['prlimit', '--core=0', `--nproc=${processBrake}`, '--'];
-  const run = `exec 9>> ${quote(statusFile)}\n${['exec', ...limits, program, ...options].map(quote).join(' ')}`;
+  const run = `exec 9>> ${quote(statusFile)}\necho ${sandboxBegins} >&9\n${['exec', ...limits, program, ...options].map(quote).join(' ')}`;
   const inGuest =
     environment.length === 0 ? '' : `\n    --clearenv) set -- "$@" ${environment.map(quote).join(' ')} ;;`;
   return `#!/bin/sh

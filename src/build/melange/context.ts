@@ -64,6 +64,8 @@ export const directories = {
 
 /** What every bwrap says of its sandbox, relative to the workspace. */
 export const statusFile = 'sandboxes';
+/** What stands in front of that for each. */
+export const sandboxBegins = 'begins';
 
 /** Where steps see the directory of sources. */
 export const cacheInGuest = '/var/cache/melange';

@@ -11,6 +11,10 @@ export interface MelangeFailure {
   readonly output: readonly string[];
   readonly step: string | undefined;
   readonly exitCode: number;
+  /** Whether the program of the last sandbox ran and ended: what is printed then is the program's word, not bwrap's. */
+  readonly hasStepEnded: boolean;
+  /** Whether the disk was, when a program said so: tests of programs print that too (`/dev/full`). */
+  readonly wasDiskFull: boolean;
 }
 
 interface Rule {
@@ -21,10 +25,11 @@ interface Rule {
   readonly retry?: 'later';
   readonly remedy?: string;
   /** It holds only where this is so. */
-  readonly when?: (melange: MelangeFailure['melange']) => boolean;
+  readonly when?: (failure: MelangeFailure) => boolean;
 }
 
-const full = /no space left on device|disk quota exceeded/i;
+/** How programs say that the disk is full. */
+export const full = /no space left on device|disk quota exceeded/i;
 const noNetwork =
   /could not resolve host|temporary failure in name resolution|bad address '|unable to resolve host|network is unreachable|no address associated with hostname|lookup [^ ]+( on [^ ]+)?: (no such host|server misbehaving|dial )/i;
 /** Every way in which melange says that it could not make the environment (apko `pkg/apk/apk/repo.go`). */
@@ -81,6 +86,7 @@ const rules: readonly Rule[] = [
   {
     in: 'output',
     pattern: /^bwrap: (?!execvp)/,
+    when: ({ hasStepEnded }) => !hasStepEnded,
     code: 'sandbox.unavailable',
     retry: 'later',
     remedy: 'allow user namespaces; in a container see docs/operations.md',
@@ -88,6 +94,7 @@ const rules: readonly Rule[] = [
   {
     in: 'output',
     pattern: /^bwrap: execvp .*exec format error/i,
+    when: ({ hasStepEnded }) => !hasStepEnded,
     code: 'sandbox.unavailable',
     retry: 'later',
     remedy:
@@ -100,7 +107,7 @@ const rules: readonly Rule[] = [
   {
     in: 'output',
     pattern: full,
-    when: ({ runner }) => runner === 'bubblewrap',
+    when: ({ melange, wasDiskFull }) => melange.runner === 'bubblewrap' && wasDiskFull,
     code: 'storage.full',
     retry: 'later',
     remedy: 'free space under the state directory; the work is tried again by itself',
@@ -108,14 +115,14 @@ const rules: readonly Rule[] = [
   {
     in: 'output',
     pattern: noNetwork,
-    when: ({ network }) => !network,
+    when: ({ melange }) => !melange.network,
     code: 'build.network-denied',
     remedy: 'let the recipe bring its sources with fetch or git-checkout, or set build.melange.network: true',
   },
   {
     in: 'output',
     pattern: noNetwork,
-    when: ({ network }) => network,
+    when: ({ melange }) => melange.network,
     code: 'upstream.unreachable',
     retry: 'later',
     remedy: 'nothing: it is tried again. If it stays, check the name servers and the network of the builder',
@@ -138,7 +145,7 @@ export const lookedAt = 40;
 export function classify(failure: MelangeFailure): RegrowError {
   const lines = failure.output.slice(-lookedAt);
   for (const rule of rules) {
-    if (rule.when?.(failure.melange) === false) continue;
+    if (rule.when?.(failure) === false) continue;
     const texts = rule.in === 'error' ? [failure.error] : lines;
     const hit = texts.findLast((text) => rule.pattern.test(text));
     if (hit === undefined) continue;

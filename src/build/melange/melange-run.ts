@@ -3,8 +3,8 @@ import type { BuildRequest, MelangeProgram } from '../../model/build.ts';
 import type { Workspace } from '../../ports/workspace.ts';
 import type { BuildLog } from '../host/build-log.ts';
 import { melangeEnvironment } from './arguments.ts';
-import { directories, type MelangeEngineContext, type MelangePlace, statusFile } from './context.ts';
-import { classify, lookedAt } from './failure-rules.ts';
+import { directories, type MelangeEngineContext, type MelangePlace, sandboxBegins, statusFile } from './context.ts';
+import { classify, full, lookedAt } from './failure-rules.ts';
 import { createLineCutter, readLine } from './log-lines.ts';
 
 /** Milliseconds that melange has to tidy up after SIGINT, the only signal that it heeds. */
@@ -45,6 +45,12 @@ export async function runMelange(
   let raw = 0;
   const output: string[] = [];
   let error = '';
+  let wasDiskFull = false;
+  let looking: Promise<void> | undefined;
+  const lookAtDisk = async (): Promise<void> => {
+    wasDiskFull ||= await workspace.isDiskFull().catch(() => false);
+    looking = undefined;
+  };
   const lines = createLineCutter((line) => {
     const { severity, text, fromProgram } = readLine(line);
     if (fromProgram) {
@@ -52,6 +58,8 @@ export async function runMelange(
       output.push(text);
       if (output.length > 2 * lookedAt) output.splice(0, lookedAt);
       if (log.left() === 0) tooMuch.abort();
+      // Now: melange tidies up before it ends.
+      if (full.test(text)) looking ??= lookAtDisk();
       return;
     }
     follow(text, position);
@@ -85,6 +93,7 @@ export async function runMelange(
     // When the recipe's own time is up, melange kills what runs and says no more than that.
     const isOver = /signal: killed/.test(error) && context.clock.now().getTime() - started >= timeout;
     if (result.timedOut || isOver) throw timedOut(request.package, position.step, timeout);
+    await looking;
     throw classify({
       package: request.package,
       melange: place.melange,
@@ -92,6 +101,8 @@ export async function runMelange(
       output,
       step: position.step,
       exitCode: result.exitCode,
+      hasStepEnded: await hasStepEnded(workspace),
+      wasDiskFull,
     });
   } catch (thrown) {
     if (signal.aborted) throw thrown;
@@ -108,6 +119,13 @@ export async function runMelange(
   } finally {
     endWatch();
   }
+}
+
+/** By what the `bwrap` of this build says of its sandboxes: how the last one that begun ended. */
+async function hasStepEnded(workspace: Workspace): Promise<boolean> {
+  if (!(await workspace.exists(statusFile))) return false;
+  const said = Buffer.from(await workspace.read(statusFile)).toString('utf8');
+  return said.slice(said.lastIndexOf(sandboxBegins)).includes('"exit-code"');
 }
 
 function processesExceeded(name: string, step: string | undefined, limit: number): RegrowError {

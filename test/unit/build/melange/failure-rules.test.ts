@@ -9,6 +9,8 @@ const failed = (more: Partial<MelangeFailure>): MelangeFailure => ({
   output: [],
   step: 'autoconf/make',
   exitCode: 1,
+  hasStepEnded: false,
+  wasDiskFull: true,
   ...more,
 });
 
@@ -135,6 +137,15 @@ describe('a failure of melange', () => {
     const found = classify(failed({ output: [line] }));
     expect(found.code).toBe('build.network-denied');
     expect(found.message.length).toBeLessThan(600);
+  });
+
+  test.each([
+    'tee: /dev/full: No space left on device',
+    'bwrap: setting up uid map: Permission denied',
+    'bwrap: execvp /bin/sh: Exec format error',
+  ])('what is only a program’s word is no fault of the machine: %s', (line) => {
+    const found = classify(failed({ output: [line], hasStepEnded: true, wasDiskFull: false }));
+    expect([found.code, isPassing(found)]).toEqual(['build.step-failed', false]);
   });
 
   test('what was printed long before is not why', () => {
