@@ -78,6 +78,8 @@ async function followProposal(
   const versions = new Map(proposal.changes.map((change) => [change.package, change.to]));
   const findings = proposalFindings(world, index, [...versions.keys()], versions);
   const judgement = await judgeProposal(context, world, plan, findings);
+  // What came of building it a second time is in the verdicts, which may have come with this look.
+  await showBuilds(context, proposal, plan);
   await showJudgement(context, proposal, plan, judgement);
   // What someone else put on the branch is built and judged like ours, and merged by people alone.
   if (judgement.state !== 'green' || !context.settings.mergeGreen || theirs !== undefined) return false;
