@@ -53,7 +53,8 @@ function missing(
   if (hostPackages === undefined) {
     return new RegrowError('build.refused', `${where.field} asks for ${text}, which the repository does not have`, {
       ...where,
-      remedy: 'add a recipe for it: melange builds from the packages of this distribution alone',
+      remedy:
+        'add a recipe for it: melange builds from the packages of this distribution alone (docs/melange-engine.md: where to begin)',
     });
   }
   return new RegrowError(

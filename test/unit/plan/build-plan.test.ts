@@ -264,7 +264,7 @@ describe('engines', () => {
         reason: 'refused',
         code: 'build.refused',
         because:
-          'environment.contents.packages asks for build-base, which the repository does not have; add a recipe for it: melange builds from the packages of this distribution alone',
+          'environment.contents.packages asks for build-base, which the repository does not have; add a recipe for it: melange builds from the packages of this distribution alone (docs/melange-engine.md: where to begin)',
       },
     ]);
   });
