@@ -58,7 +58,7 @@ export interface OciLayer extends OciBlob {
 export interface OciImage {
   readonly platform: OciPlatform;
   readonly process: OciProcess;
-  readonly layers: readonly OciLayer[];
+  readonly layers: readonly Omit<OciLayer, 'bytes'>[];
   readonly annotations: OciAnnotations;
   /** Seconds since 1970. */
   readonly created: number;

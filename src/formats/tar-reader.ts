@@ -104,7 +104,15 @@ function trimPath(path: string): string {
 
 export interface TarReadOptions {
   /** What becomes of character devices; without: refused, as every other kind of entry that is no file, directory or link. */
-  readonly devices?: 'skip';
+  readonly devices?: 'skip' | ((device: TarDevice) => void);
+}
+
+/** A character device. */
+export interface TarDevice {
+  readonly path: string;
+  readonly mode: number;
+  readonly major: number;
+  readonly minor: number;
 }
 
 /**
@@ -141,8 +149,10 @@ export function readTar(archive: Uint8Array, { devices }: TarReadOptions = {}): 
     at = next;
     if (flag === 'x') pax = readPax(body, pax);
     else if (flag === 'L') pax = { ...readPax(Buffer.alloc(0), pax), path: checkedName(text(body, 0, body.length)) };
-    else if (flag === '3' && devices === 'skip') pax = {};
-    else {
+    else if (flag === '3' && devices !== undefined) {
+      if (devices !== 'skip') devices(readDevice(block, body, pax));
+      pax = {};
+    } else {
       if (type === undefined) throw malformed(`an entry has type ${JSON.stringify(flag)}`);
       entries.push(readEntry(block, { type, body, pax }));
       pax = {};
@@ -150,6 +160,12 @@ export function readTar(archive: Uint8Array, { devices }: TarReadOptions = {}): 
   }
   if (Object.keys(pax).length > 0) throw malformed('it ends after a header without its entry');
   return { entries, endBlocks };
+}
+
+function readDevice(block: Buffer, body: Buffer, pax: Record<string, string>): TarDevice {
+  if (body.length > 0) throw malformed('a device has a size');
+  const { path, mode } = readEntry(block, { type: 'file', body, pax });
+  return { path, mode, major: number(block, 329, 8), minor: number(block, 337, 8) };
 }
 
 function readEntry(

@@ -6,13 +6,16 @@ import type { TargetName } from '../model/target.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { ImageSigner } from '../ports/signer.ts';
 import type { Keyless } from '../ports/sigstore.ts';
-import { attachToImage, checkImage, keptOutput } from '../publish/image/index.ts';
+import { attachToImage, checkImage, isImageSigned, keptOutput } from '../publish/image/index.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { readRequest, readResult } from './effects.ts';
+import type { Prove } from './verifier.ts';
 
 export interface ImagePublisherPorts {
   readonly objects: Objects;
   readonly signer: ImageSigner;
+  /** Says of what the image consists, where no key is. */
+  readonly prove: Prove;
 }
 
 /** The published image tags. */
@@ -28,9 +31,12 @@ export interface ImageSigning {
   readonly signal?: AbortSignal;
 }
 
-/** Signs an image that was built and run. What has been signed stays as it is. Errors: image.invalid, and those of `Keyless`. */
+/**
+ * Signs an image that was built and run, once it is proven that it consists of the packages and the definition that it was to be made
+ * of: its builder may say what it likes. What has been signed stays as it is. Errors: image.invalid, and those of `Prove` and `Keyless`.
+ */
 export async function signImage(
-  { objects, signer }: ImagePublisherPorts,
+  { objects, signer, prove }: ImagePublisherPorts,
   request: Pick<ImageSignRequest, 'image' | 'result'>,
   { at, ...options }: ImageSigning,
 ) {
@@ -44,6 +50,9 @@ export async function signImage(
     { ref: `${image.name}:${image.tag}`, index: built.index, platforms: built.platforms },
     image.platforms.map(({ target }) => target),
   );
+  // Signed by another key, or with other vulnerabilities, it is the image that was looked at; its packages may be gone by now.
+  if (!(await isImageSigned(objects, signer, stored, built.index, image.name)))
+    await prove({ image, index: built.index }, options.signal);
   const packagesOf = (target: TargetName) => image.platforms.find((one) => one.target === target)?.packages ?? [];
   const platforms = built.platforms.map((one) => ({ ...one, packages: packagesOf(one.target) }));
   await attachToImage(objects, signer, stored, built.index, { ...image, platforms, at }, options);
@@ -54,10 +63,11 @@ export async function signImage(
 export async function publishImage(
   ports: ImagePublisherPorts,
   request: ImagePublishRequest,
-  at: string,
+  options: Pick<ImageSigning, 'at' | 'signal'>,
 ): Promise<ImagePublication> {
   const { objects } = ports;
-  const { image, index, platforms } = await signImage(ports, request, { at });
+  const { at } = options;
+  const { image, index, platforms } = await signImage(ports, request, options);
   const current = await readCurrent(objects);
   const publication: ImagePublication = {
     ref: `${image.name}:${image.tag}`,

@@ -15,6 +15,7 @@ import { signPackages } from '../publish/keyless.ts';
 import { failureReport, readRequest, report, requestDigest } from './effects.ts';
 import { signImage } from './image-publisher.ts';
 import { userAgent } from './parts.ts';
+import type { Prove } from './verifier.ts';
 
 /** The identity token of now. Errors: sigstore.identity. */
 export function identityOf(identity: IdentitySource | undefined): () => Promise<string> {
@@ -46,6 +47,7 @@ export interface KeylessContext {
   readonly clock: Clock;
   readonly keyless: Keyless | undefined;
   readonly imageSigner: ImageSigner;
+  readonly prove: Prove;
   readonly keys: RepositoryKeys;
 }
 
@@ -75,7 +77,7 @@ export function createKeylessHandlers(context: KeylessContext): JobHandlers {
     async 'sign-image'({ request: key, attempt }, { signal, log }) {
       const request = await readRequest(objects, key, 'image-sign');
       await settle(`sign-image-${requestDigest(key)}`, attempt, async (keyless) => {
-        const { image } = await signImage({ objects, signer: context.imageSigner }, request, {
+        const { image } = await signImage({ objects, signer: context.imageSigner, prove: context.prove }, request, {
           at: now(),
           keyless,
           signal,

@@ -20,6 +20,7 @@ import type { Attest, RefusedAddition } from '../publish/additions.ts';
 import type { Patience } from '../publish/collect/plan.ts';
 import { takeOver } from '../publish/fence.ts';
 import { defaultKeep, type PublishOptions, publishRemaining, type Remaining } from '../publish/generation.ts';
+import { proveImage } from '../publish/image/index.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { createRepositoryMemory } from '../publish/memory.ts';
 import { resignIndexes } from '../publish/resign.ts';
@@ -34,7 +35,7 @@ import { createKeylessHandlers, keylessOf } from './keyless.ts';
 import { announceImageKeys, announceKeys, imageKeyRingOf, keyRingOf } from './keys.ts';
 import { userAgent } from './parts.ts';
 import { sealVerdicts, sortByProof, type UnprovenBuild, verdictDigest } from './sealing.ts';
-import { createChildVerifier, type Verify } from './verifier.ts';
+import { createChildProver, createChildVerifier, type Prove, type Verify } from './verifier.ts';
 
 export interface PublisherContext {
   readonly objects: Objects;
@@ -53,6 +54,8 @@ export interface PublisherContext {
   readonly keyless?: Keyless;
   /** Judges untrusted bytes where no key is: in a child process. */
   readonly verify: Verify;
+  /** Says of what an image consists, in such a child too. Default: in this process, for tests. */
+  readonly prove?: Prove;
   /** A later publisher took over: this one is to take no more jobs. */
   readonly onSuperseded?: (error: RegrowError) => void;
 }
@@ -79,6 +82,7 @@ export async function startPublisher(host: RoleHost): Promise<void> {
     options: { keepGenerations, ...(keepVersions === 0 ? {} : { keepVersions }), description: config.api.title },
     patience: patienceOf(config.publish),
     verify: host.verify ?? createChildVerifier({ exec, clock, objects: paths.objects }),
+    prove: createChildProver({ exec, objects: paths.objects }),
     onSuperseded(error) {
       host.parts.log.error({ err: error }, 'another publisher took over: this one takes no more jobs');
       superseded.abort();
@@ -119,6 +123,7 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
   const { token, objects: own } = await takeOver(objects);
   await announceKeys(own, context.keys);
   const { imageSigner, imageKeys = { trusted: [imageSigner], retired: [] } } = context;
+  const { prove = (claim) => proveImage(own, claim) } = context;
   await announceImageKeys(own, imageSigner, imageKeys);
   await resignIndexes({ objects: own, signer, clock }, token);
   const ports = {
@@ -220,12 +225,12 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
       );
     },
 
-    async 'publish-image'({ request: key, attempt }) {
+    async 'publish-image'({ request: key, attempt }, { signal }) {
       const request = await readRequest(objects, key, 'image-publish');
       const common = { kind: 'image-published', effect: `publish-image-${requestDigest(key)}`, at: now() } as const;
       try {
-        const images = { objects: own, signer: context.imageSigner };
-        const publication = await alone(() => publishImage(images, request, now()));
+        const images = { objects: own, signer: context.imageSigner, prove };
+        const publication = await alone(() => publishImage(images, request, { at: now(), signal }));
         await report(objects, queues, { ...common, publication }, attempt);
       } catch (thrown) {
         await report(objects, queues, { ...common, failure: lastWord(thrown) }, attempt);
@@ -237,6 +242,7 @@ export async function createPublisher(context: PublisherContext): Promise<JobHan
       queues,
       clock,
       imageSigner,
+      prove,
       keys: context.keys,
       keyless: context.keyless,
     }),

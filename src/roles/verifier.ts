@@ -8,14 +8,24 @@ import type { VerifyRequest } from '../model/request.ts';
 import { type Verdict, verdictSchema } from '../model/verdict.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Exec } from '../ports/exec.ts';
+import type { ImageClaim } from '../publish/image/index.ts';
 
 /** Judges the builds of one request. */
 export type Verify = (request: VerifyRequest, signal: AbortSignal) => Promise<readonly Verdict[]>;
 
+/** Says whether an image is what its request asks for: returns, or throws. */
+export type Prove = (claim: ImageClaim, signal?: AbortSignal) => Promise<void>;
+
 const outputSchema = z.union([
   z.strictObject({ verdicts: z.array(verdictSchema) }),
+  z.strictObject({ proven: z.string() }),
   z.strictObject({
-    error: z.object({ code: z.string(), message: z.string(), retry: z.enum(['now', 'later', 'never']) }),
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      retry: z.enum(['now', 'later', 'never']),
+      remedy: z.string().optional(),
+    }),
   }),
 ]);
 
@@ -51,26 +61,48 @@ function packageFolders(from: string): string[] {
   });
 }
 
-/** Judges builds in a child process without keys. `objects`: absolute path of the object folder. */
-export function createChildVerifier(options: { exec: Exec; clock: Clock; objects: string }): Verify {
-  const { exec, clock, objects } = options;
+export interface ChildOptions {
+  readonly exec: Exec;
+  /** Absolute path of the object folder. */
+  readonly objects: string;
+}
+
+/** Judges builds in a child process without keys. */
+export function createChildVerifier({ clock, ...options }: ChildOptions & { readonly clock: Clock }): Verify {
   return async function verify(request, signal) {
-    const { stdout, stderr, exitCode, timedOut } = await exec.run({
-      argv: childArguments(objects),
-      env: {},
-      input: JSON.stringify({ objects, request, at: clock.now().toISOString() }),
-      timeout: patience,
-      signal,
-    });
-    const parsed = outputSchema.safeParse(readJson(stdout));
-    if (!parsed.success) {
-      const why = timedOut ? 'did not end in time' : `ended with ${exitCode}: ${stderr.trim().slice(-500)}`;
-      throw new RegrowError('internal', `the verifier of ${request.packages.join(', ')} ${why}`, { retry: 'later' });
-    }
-    if ('verdicts' in parsed.data) return parsed.data.verdicts;
-    const { code, message, retry } = parsed.data.error;
-    throw new RegrowError(code as ErrorCode, message, { retry });
+    const about = request.packages.join(', ');
+    const answer = await askChild(options, { request, at: clock.now().toISOString() }, about, signal);
+    if ('verdicts' in answer) return answer.verdicts;
+    throw new RegrowError('internal', `the verifier of ${about} answered something else`, { retry: 'later' });
   };
+}
+
+/** Proves images in a child process without keys. */
+export function createChildProver(options: ChildOptions): Prove {
+  return async function prove({ image, index }, signal) {
+    const about = `${image.name}:${image.tag}`;
+    const answer = await askChild(options, { image, index }, about, signal);
+    if ('proven' in answer && answer.proven === index) return;
+    throw new RegrowError('internal', `the verifier of ${about} answered something else`, { retry: 'later' });
+  };
+}
+
+async function askChild({ exec, objects }: ChildOptions, question: object, about: string, signal?: AbortSignal) {
+  const { stdout, stderr, exitCode, timedOut } = await exec.run({
+    argv: childArguments(objects),
+    env: {},
+    input: JSON.stringify({ objects, ...question }),
+    timeout: patience,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const { data } = outputSchema.safeParse(readJson(stdout));
+  if (data === undefined) {
+    const why = timedOut ? 'did not end in time' : `ended with ${exitCode}: ${stderr.trim().slice(-500)}`;
+    throw new RegrowError('internal', `the verifier of ${about} ${why}`, { retry: 'later' });
+  }
+  if (!('error' in data)) return data;
+  const { code, message, retry, remedy } = data.error;
+  throw new RegrowError(code as ErrorCode, message, { retry, ...(remedy === undefined ? {} : { remedy }) });
 }
 
 function readJson(bytes: Uint8Array): unknown {

@@ -6,11 +6,14 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createExec } from '../../src/adapters/exec.ts';
 import { createFsObjects } from '../../src/adapters/objects/fs.ts';
+import { parseImageDefinition } from '../../src/model/image-definition.ts';
 import type { VerifyRequest } from '../../src/model/request.ts';
 import { stagingKey } from '../../src/ports/objects.ts';
+import { assembleImage } from '../../src/publish/image/index.ts';
 import { buildEffect, storeResult } from '../../src/roles/effects.ts';
-import type { createChildVerifier } from '../../src/roles/verifier.ts';
+import type { createChildProver, createChildVerifier } from '../../src/roles/verifier.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
+import { liar, publishForProof } from '../support/image-liar.ts';
 import { makePackage } from '../support/package-trees.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -74,9 +77,8 @@ test("the verifier runs under Node's permission model: it judges, and can read n
       builder: 'test',
     },
   });
-  const module: { createChildVerifier: typeof createChildVerifier } = await import(
-    pathToFileURL(join(program, 'dist/roles/verifier.js')).href
-  );
+  const module: { createChildProver: typeof createChildProver; createChildVerifier: typeof createChildVerifier } =
+    await import(pathToFileURL(join(program, 'dist/roles/verifier.js')).href);
   const request: VerifyRequest = {
     kind: 'verify',
     purpose: 'main',
@@ -102,13 +104,33 @@ test("the verifier runs under Node's permission model: it judges, and can read n
   expect(argv.join(' ')).toMatch(/ --(experimental-)?permission .*--allow-fs-read=/);
   expect(argv.join(' ')).not.toContain('--allow-fs-write');
 
+  const file = { path: 'i.yaml', text: 'contents: {packages: [tool]}\n' };
+  const image = await publishForProof(objects, [tool.bytes], file);
+  const { definition } = parseImageDefinition(file.path, file.text);
+  const platform = { arch: 'x86_64', libc: 'gnu' } as const;
+  const input = {
+    name: 'i',
+    definition,
+    target: platform,
+    packages: [tool.bytes],
+    keys: [],
+    sourceDateEpoch: 1_700_000_000,
+  };
+  const index = await liar(objects, await assembleImage(input), [tool.bytes]).index({});
+  const prove = module.createChildProver({ exec, objects: folder });
+  await expect(prove({ image, index }, signal)).resolves.toBeUndefined();
+  await expect(prove({ image: { ...image, keys: [{ name: 'k', pem: 'p' }] }, index }, signal)).rejects.toMatchObject({
+    code: 'image.invalid',
+    message: expect.stringContaining('/etc/apk/keys/k in its layer'),
+  });
+
   // The same child, asked for objects that it was not given.
   const elsewhere = mkdtempSync(join(tmpdir(), 'regrow-secret-'));
   try {
     cpSync(folder, elsewhere, { recursive: true });
-    const input = JSON.stringify({ objects: elsewhere, request, at });
+    const question = JSON.stringify({ objects: elsewhere, request, at });
     const [file, ...args] = argv;
-    const { stdout } = await execa(file ?? '', args, { input, env: {}, extendEnv: false });
+    const { stdout } = await execa(file ?? '', args, { input: question, env: {}, extendEnv: false });
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'storage.failed' } });
   } finally {
     rmSync(elsewhere, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import { readApk } from '../../formats/apk.ts';
+import { type Apk, readApk } from '../../formats/apk.ts';
 import {
   digestHex,
   type OciDescriptor,
@@ -58,9 +58,45 @@ const defaultEnvironment = {
  * gives the same bytes. Throws package.malformed for a package that is none, image.invalid for what does not fit together.
  */
 export async function assembleImage(input: ImageInput): Promise<AssembledImage> {
-  const { name, definition, target, sourceDateEpoch } = input;
+  const { name, definition, sourceDateEpoch } = input;
+  const laid = layOutImage(input);
+  const { packages, root } = laid;
+  const infos = packages.map(({ info }) => info);
+  const layers = await makeLayers(root, infos, definition.layers, sourceDateEpoch);
+  const image: OciImage = { ...laid, layers, created: sourceDateEpoch };
+  const config = ociConfig(image);
+  const manifest = ociManifest(image, config);
+  const facts = {
+    name,
+    manifest: manifest.descriptor,
+    layers: layers.map(({ descriptor }) => descriptor),
+    packages,
+    read: (path: string) => readText(root, path),
+    sourceDateEpoch,
+  };
+  const sbom = ociBlob('application/spdx+json', Buffer.from(writeImageSbom(facts)));
+  const blobs = [...layers, config, manifest, sbom];
+  return {
+    manifest: manifest.descriptor,
+    sbom: sbom.descriptor,
+    blobs: new Map(blobs.map(({ descriptor, bytes }) => [digestHex(descriptor), bytes])),
+    entries: unpackEntries(root),
+    process: image.process,
+    packages: infos.map((info) => ({ name: info.name, version: info.version, origin: info.origin })),
+  };
+}
+
+/** What an image consists of before it is cut into layers. */
+export interface LaidOutImage extends Pick<OciImage, 'platform' | 'process' | 'annotations'> {
+  readonly root: Root;
+  /** By name. */
+  readonly packages: readonly Apk[];
+}
+
+/** The root of an image and what its configuration says. Errors: as those of `assembleImage`. */
+export function layOutImage(input: Omit<ImageInput, 'name'>): LaidOutImage {
+  const { definition, target, sourceDateEpoch } = input;
   const packages = openPackages(input);
-  const infos = packages.map(({ apk }) => apk.info);
   const root = installPackages(packages);
   addSystemDirectories(root);
   addAccounts(root, definition);
@@ -73,36 +109,16 @@ export async function assembleImage(input: ImageInput): Promise<AssembledImage> 
     wanted: definition.packages,
   });
   const annotations = { 'org.opencontainers.image.created': ociTime(sourceDateEpoch), ...definition.annotations };
-  const image: OciImage = {
+  return {
+    root,
+    packages: packages.map(({ apk }) => apk),
     platform: { os: 'linux', ...ociArch(target.arch) },
     process: processOf(root, definition, annotations),
-    layers: await makeLayers(root, infos, definition.layers, sourceDateEpoch),
     annotations,
-    created: sourceDateEpoch,
-  };
-  const config = ociConfig(image);
-  const manifest = ociManifest(image, config);
-  const facts = {
-    name,
-    manifest: manifest.descriptor,
-    layers: image.layers.map(({ descriptor }) => descriptor),
-    packages: packages.map(({ apk }) => apk),
-    read: (path: string) => readText(root, path),
-    sourceDateEpoch,
-  };
-  const sbom = ociBlob('application/spdx+json', Buffer.from(writeImageSbom(facts)));
-  const blobs = [...image.layers, config, manifest, sbom];
-  return {
-    manifest: manifest.descriptor,
-    sbom: sbom.descriptor,
-    blobs: new Map(blobs.map(({ descriptor, bytes }) => [digestHex(descriptor), bytes])),
-    entries: unpackEntries(root),
-    process: image.process,
-    packages: infos.map((info) => ({ name: info.name, version: info.version, origin: info.origin })),
   };
 }
 
-function openPackages({ packages, target }: ImageInput): readonly ImagePackage[] {
+function openPackages({ packages, target }: Pick<ImageInput, 'packages' | 'target'>): readonly ImagePackage[] {
   const opened = packages
     .map((bytes) => ({ apk: readApk(bytes), bytes: bytes.length }))
     .toSorted((a, b) => compareNames(a.apk.info.name, b.apk.info.name));

@@ -24,7 +24,7 @@ import { type Arch, parseTarget, type TargetName } from '../../model/target.ts';
 import { blobKey, type ObjectReader, type Objects } from '../../ports/objects.ts';
 import type { ImageSigner } from '../../ports/signer.ts';
 import type { Keyless } from '../../ports/sigstore.ts';
-import type { StoredImage } from './read.ts';
+import { type StoredImage, wrong } from './read.ts';
 import { writeIndexSbom } from './sbom.ts';
 import { type Hand, handOfIdentity, handOfKey } from './signature.ts';
 
@@ -70,7 +70,7 @@ interface Subject {
  * definition with its packages pinned): in the forms of cosign, by tag and as OCI 1.1 referrers, and where an identity signs too, as Sigstore
  * bundles. The signing key signs, the older ones that are
  * trusted sign too, and an identity where there is `keyless`. What each has signed is kept, so the same image keeps the same signatures;
- * that of other keys is left out. The index comes last. `index`: hex. Errors: those of `Keyless`.
+ * that of other keys is left out. The index comes last. `index`: hex. Errors: image.invalid, and those of `Keyless`.
  */
 export async function attachToImage(
   objects: Objects,
@@ -95,10 +95,12 @@ export async function attachToImage(
   }));
   const subjects: Subject[] = [];
   for (const { descriptor, sbom } of image.platforms) {
-    const text = await objects.get(blobKey(digestHex({ digest: sbom })));
+    const bytes = (await objects.get(blobKey(digestHex({ digest: sbom }))))?.bytes ?? new Uint8Array();
+    // What is signed is what was looked at, whoever may write in the store meanwhile.
+    if (`sha256:${sha256(bytes)}` !== sbom) throw wrong(facts.name, `its SBOM ${sbom} is not what its digest says`);
     subjects.push({
       descriptor: { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size },
-      sbom: Buffer.from(text?.bytes ?? '').toString('utf8'),
+      sbom: Buffer.from(bytes).toString('utf8'),
       configuration: configurationOf(platforms.filter(({ manifest }) => manifest === descriptor.digest)),
     });
   }
@@ -110,6 +112,20 @@ export async function attachToImage(
   const keys = [signer, ...(signer.older ?? [])].map(handOfKey);
   const identity = keyless === undefined ? undefined : handOfIdentity(keyless, signal);
   for (const subject of subjects) await attach(objects, { keys, identity }, facts, subject);
+}
+
+/** Whether one of the keys has signed an image: what it consists of was looked at then. `index`: hex. */
+export async function isImageSigned(
+  objects: ObjectReader,
+  signer: ImageSigner,
+  { bytes }: StoredImage,
+  index: string,
+  name: string,
+): Promise<boolean> {
+  const descriptor = { mediaType: ociMediaTypes.index, digest: `sha256:${index}`, size: bytes.length };
+  const keys = [signer, ...(signer.older ?? [])].map(handOfKey);
+  const kept = await keptSignatures(objects, descriptor, signaturePayload(descriptor, name), keys);
+  return kept?.signed.some(({ by }) => keys.some((key) => key.by === by)) === true;
 }
 
 interface Hands {

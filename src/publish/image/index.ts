@@ -5,9 +5,10 @@ import type { AssembledImage } from './assemble.ts';
 export { type ApkoPorts, buildWithApko } from './apko/build.ts';
 export type { AssembledImage } from './assemble.ts';
 export { assembleImage } from './assemble.ts';
-export { attachToImage, readAttachments } from './attach.ts';
+export { attachToImage, isImageSigned, readAttachments } from './attach.ts';
 export { checkImage } from './check.ts';
 export { commandOf, keptOutput } from './command.ts';
+export { type ImageClaim, proveImage } from './proof/prove.ts';
 export { pushImage } from './push.ts';
 
 export interface ImageIndex {

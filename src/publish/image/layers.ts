@@ -25,13 +25,29 @@ export async function makeLayers(
   sourceDateEpoch: number,
 ): Promise<readonly OciLayer[]> {
   const layers: OciLayer[] = [];
-  for (const { label, packages: names } of groupsFor(packages, limit)) {
-    const wanted = limit === 1 ? () => true : ({ from }: RootFile) => names.has(from ?? '');
-    const tar = writeTar(tarEntries(root, wanted), { mtime: sourceDateEpoch, end: true });
+  for (const { label, entries } of layerContents(root, packages, limit)) {
+    const tar = layerTar(entries, sourceDateEpoch);
     const { descriptor, bytes } = ociBlob(ociMediaTypes.layer, await gzipLargeMember(tar));
     layers.push({ descriptor, bytes, diffId: `sha256:${sha256(tar)}`, comment: label });
   }
   return layers;
+}
+
+/** What each layer has, in the order of the layers and of their archives. */
+export function layerContents(
+  root: Root,
+  packages: readonly PackageInfo[],
+  limit: number,
+): readonly { readonly label: string; readonly entries: readonly TarEntry[] }[] {
+  return groupsFor(packages, limit).map(({ label, packages: names }) => {
+    const wanted = limit === 1 ? () => true : ({ from }: RootFile) => names.has(from ?? '');
+    return { label, entries: tarEntries(root, wanted) };
+  });
+}
+
+/** A layer before it is compressed. */
+export function layerTar(entries: readonly TarEntry[], sourceDateEpoch: number): Buffer {
+  return writeTar(entries, { mtime: sourceDateEpoch, end: true });
 }
 
 function groupsFor(packages: readonly PackageInfo[], limit: number): readonly Group[] {

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -7,15 +8,25 @@ import { createExec } from '../../../../src/adapters/exec.ts';
 import { createSandbox } from '../../../../src/adapters/sandbox.ts';
 import { createWorkspaces } from '../../../../src/adapters/workspace.ts';
 import { createThrowAwayKey } from '../../../../src/build/melange/throw-away-key.ts';
+import { RegrowError } from '../../../../src/errors.ts';
 import { readGzipMember } from '../../../../src/formats/gzip.ts';
 import { digestHex } from '../../../../src/formats/oci.ts';
+import type { TarEntry } from '../../../../src/formats/tar.ts';
 import { readTar, type TarReadEntry } from '../../../../src/formats/tar-reader.ts';
 import { sha256 } from '../../../../src/model/canonical.ts';
 import { parseImageDefinition } from '../../../../src/model/image-definition.ts';
 import type { Arch } from '../../../../src/model/target.ts';
-import { type AssembledImage, assembleImage, buildWithApko, commandOf } from '../../../../src/publish/image/index.ts';
+import {
+  type AssembledImage,
+  assembleImage,
+  buildWithApko,
+  commandOf,
+  proveImage,
+} from '../../../../src/publish/image/index.ts';
+import { createMemoryObjects } from '../../../fakes/memory-objects.ts';
 import { apkFile } from '../../../support/apk-file.ts';
 import { engineOrSkip } from '../../../support/engines.ts';
+import { liar, publishForProof } from '../../../support/image-liar.ts';
 import { createTestSigner } from '../../../support/test-signer.ts';
 
 const apko = await engineOrSkip('apko');
@@ -305,21 +316,181 @@ describe.skipIf(apko === undefined)('an image that apko makes', () => {
   });
 });
 
+describe.skipIf(apko === undefined)('an image that a builder says apko made', () => {
+  /** The request for an image of packages that are published, and a builder that stores what apko made of it, or something else. */
+  async function told(text: string, packages: readonly Uint8Array[], name = 'proof') {
+    const objects = createMemoryObjects();
+    const { apko: made, input } = await make(text, packages, 'x86_64', name);
+    const file = { path: 'i.yaml', text };
+    const { keys } = input;
+    const image = await publishForProof(objects, packages, file, { engine: 'apko', keys: [...keys] });
+    const lie = liar(objects, made, packages);
+    return async (change: Parameters<typeof lie.index>[0]) =>
+      proveImage(objects, { image, index: await lie.index(change) });
+  }
+  const other = createTestSigner('other');
+  const busybox = () => apkFile('busybox-1.36.1-r0', { 'usr/bin/busybox': { text: 'bb', mode: 0o755 } });
+  const libraries = () =>
+    apkFile('libs-1-r0', {
+      'etc/ld.so.conf': '/usr/lib\n',
+      'usr/lib/libz.so.1.2': { text: sharedObject(), mode: 0o755 },
+      'usr/lib/libz.so.1': '-> libz.so.1.2',
+    });
+
+  test('is proven where apko made it: layered, with busybox, libraries, accounts and paths', async () => {
+    const plain = await told(definition, await packagesFor('x86_64'));
+    await expect(plain({})).resolves.toBeUndefined();
+    const alone = await told('contents: {packages: [alone]}', [await apkFile('alone-1-r0', { 'usr/bin/alone': 'x' })]);
+    await expect(alone({})).resolves.toBeUndefined();
+    const layered = `${definition}layering: {strategy: origin, budget: 3}\nwork-dir: /work/here\n`;
+    const more = layered.replace(
+      'paths:',
+      'paths:\n  - {path: /empty, type: empty-file}\n  - {path: /dir, type: directory}',
+    );
+    const rich = await told(more, await packagesFor('x86_64', await busybox(), await libraries()));
+    await expect(rich({})).resolves.toBeUndefined();
+  });
+
+  test('is proven where it has services, certificates and other keys', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+    const content = await selfSigned(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    const yaml = JSON.stringify({
+      contents: { packages: ['tool'], runtime_keyring: [{ name: other.keyName, content: other.publicKey }] },
+      entrypoint: { type: 'service-bundle', services: { web: '/usr/bin/tool serve' } },
+      certificates: { additional: [{ name: 'own', content }] },
+    });
+    const s6 = await apkFile('s6-2.1-r0', { 'usr/bin/s6-svscan': { text: 'scan', mode: 0o755 } });
+    const prove = await told(yaml, await packagesFor('x86_64', s6));
+    await expect(prove({})).resolves.toBeUndefined();
+  });
+
+  test('is refused with anything else in it, named by layer and path', async () => {
+    const layered = `${definition}layering: {strategy: origin, budget: 3}\n`;
+    const prove = await told(layered, await packagesFor('x86_64', await busybox(), await libraries()));
+    const file = (path: string, more: Partial<TarEntry> = {}): TarEntry => ({
+      path,
+      type: 'file',
+      mode: 0o644,
+      content: Buffer.from('evil'),
+      ...more,
+    });
+    const lies: [string, Parameters<typeof prove>[0], RegExp][] = [];
+    const add = (entry: TarEntry, message: RegExp) =>
+      lies.push([`${entry.path} more`, { last: (entries) => [...entries, entry] }, message]);
+    add(file('usr/bin/backdoor', { mode: 0o755 }), /\/usr\/bin\/backdoor in its layer sha256:\w+ is of none/);
+    add(file('etc/.wh.os-release'), /is of none of its packages/);
+    add(file('usr/bin/tool', { mode: 0o755 }), /\/usr\/bin\/tool in its layer sha256:\w+ has other bytes/);
+    add(file('etc/apk/keys/evil.rsa.pub'), /is of none of its packages/);
+    add(file('etc/ld.so.preload'), /is of none of its packages/);
+    add(file('usr/bin/linky', { type: 'symlink', link: '/usr/bin/tool', content: new Uint8Array() }), /is of none/);
+    add(file('usr/share/x', { type: 'symlink', link: '/bin/busybox', content: new Uint8Array() }), /is of none/);
+    add(file('usr/bin/hard', { type: 'hardlink', link: 'usr/bin/tool', content: new Uint8Array() }), /is of none/);
+    add(file('opt/x', { type: 'directory', mode: 0o777, content: new Uint8Array() }), /is of none/);
+    const change = (path: string, more: Partial<TarEntry>, message: RegExp, where: 'layer' | 'last' = 'layer') =>
+      lies.push([
+        `${path} ${JSON.stringify(more).slice(0, 40)}`,
+        {
+          [where]: (entries: readonly TarEntry[]) =>
+            entries.map((one) => (one.path === path ? { ...one, ...more } : one)),
+        },
+        message,
+      ]);
+    change(
+      'usr/bin/tool',
+      { content: Buffer.from('evil') },
+      /\/usr\/bin\/tool in its layer sha256:\w+ has other bytes/,
+    );
+    change('usr/bin/tool', { mode: 0o4755 }, /has the rights 4755 0:0, not 755 0:0/);
+    change(
+      'usr/bin/tool',
+      { pax: { 'SCHILY.xattr.security.capability': 'x' } },
+      /has the PAX record SCHILY.xattr.security.capability/,
+    );
+    change('usr/bin/again', { link: 'usr/bin/busybox' }, /\/usr\/bin\/again in its layer sha256:\w+ is a hard link to/);
+    change('usr/bin/again', { mode: 0o4755 }, /again in its layer sha256:\w+ has the rights 4755 0:0/);
+    change('usr/bin/tool', { pax: { uid: '65532' } }, /has the PAX record uid/);
+    change('usr/bin/alias', { link: '/data/x' }, /leads to \/data\/x, not to tool/);
+    change('home/web', { mode: 0o4777 }, /home\/web in its layer sha256:\w+ has the rights 4777/, 'last');
+    const text = (path: string, from: string | RegExp, to: string, message: RegExp) =>
+      lies.push([
+        `${path} ${to}`,
+        {
+          last: (entries) =>
+            entries.map((one) =>
+              one.path === path
+                ? {
+                    ...one,
+                    content: Buffer.from(
+                      Buffer.from(one.content ?? [])
+                        .toString('latin1')
+                        .replace(from, to),
+                      'latin1',
+                    ),
+                  }
+                : one,
+            ),
+        },
+        message,
+      ]);
+    const installed = 'usr/lib/apk/db/installed';
+    text(
+      installed,
+      'V:2.0-r1',
+      'V:9.0-r1',
+      /installed in its layer sha256:\w+ names tool 9.0-r1 Q1\S+, which is none of its/,
+    );
+    text(installed, /P:busybox[^]*?\n\n/, '', /does not name busybox/);
+    text(installed, /C:Q1./, 'C:Q1_', /which is none of its packages/);
+    text(installed, /R:data\nZ:Q1./, 'R:data\nZ:Q1_', /says of tool that \/usr\/share\/tool\/data has the hash/);
+    text(installed, 'R:data', 'R:dato', /says of tool that \/usr\/share\/tool\/dato is its/);
+    text('etc/apk/world', 'tool=2.0-r1', 'tool=9.0-r1', /world in its layer sha256:\w+ is not what apko writes/);
+    text('etc/apk/repositories', 'apk.example', 'evil.example', /repositories in its layer sha256:\w+ is not what/);
+    text('etc/shadow', 'web:!:', 'web::', /shadow in its layer sha256:\w+ is not what apko writes/);
+    text('etc/apko.json', 'apk.example', 'evil.example', /apko.json in its layer sha256:\w+ says "https:\/\/evil/);
+    text('etc/ld.so.cache', '/usr/lib/libz', '/tmp/lib/libz', /ld.so.cache in its layer sha256:\w+ has /);
+    text('usr/lib/apk/db/scripts.tar', /exit 1/, 'exit 0', /scripts.tar in its layer sha256:\w+ has a script/);
+    lies.push([
+      'config',
+      { config: (json) => json.replace('"/usr/bin/tool"', '"/usr/bin/sh"') },
+      /Entrypoint in its conf/,
+    ]);
+    lies.push([
+      'config',
+      { config: (json) => json.replace('"User":"65532"', '"User":"0"') },
+      /User in its configuration/,
+    ]);
+    lies.push([
+      'config',
+      { config: (json) => json.replace('"User"', '"Healthcheck":{},"User"') },
+      /is not one of apko/,
+    ]);
+    lies.push(['sbom', { sbom: (json) => json.replace('"tool"', '"other"') }, /the SBOM sha256:\w+ .* is not the one/]);
+    for (const [what, lie, message] of lies) {
+      const outcome = await prove(lie).then(
+        () => 'proven',
+        (thrown: unknown) => (thrown instanceof RegrowError ? `${thrown.code} ${thrown.message}` : String(thrown)),
+      );
+      expect([what, outcome]).toEqual([what, expect.stringMatching(message)]);
+      expect([what, outcome]).toEqual([what, expect.stringMatching(/^image\.invalid /)]);
+    }
+    await prove({});
+  });
+});
+
+/** A small library of this machine's own compiler, with a soname. */
+function sharedObject(): Uint8Array {
+  const directory = mkdtempSync(join(folder, 'so-'));
+  writeFileSync(join(directory, 'z.c'), 'int z(void) { return 0; }\n');
+  const output = join(directory, 'libz.so.1.2');
+  execFileSync('gcc', ['-shared', '-nostdlib', '-s', '-Wl,-soname,libz.so.1', '-o', output, join(directory, 'z.c')]);
+  return readFileSync(output);
+}
+
 async function selfSigned(key: string): Promise<string> {
   const directory = mkdtempSync(join(folder, 'cert-'));
   writeFileSync(join(directory, 'key'), key);
-  const argv = [
-    'openssl',
-    'req',
-    '-x509',
-    '-new',
-    '-key',
-    join(directory, 'key'),
-    '-subj',
-    '/CN=own',
-    '-days',
-    '3650',
-  ] as const;
-  const { stdout } = await exec.run({ argv: [...argv] as [string, ...string[]], env: { PATH: '/usr/bin:/bin' } });
+  const options = ['-key', join(directory, 'key'), '-subj', '/CN=own', '-days', '3650'];
+  const argv = ['openssl', 'req', '-x509', '-new', ...options] as const;
+  const { stdout } = await exec.run({ argv, env: { PATH: '/usr/bin:/bin' } });
   return Buffer.from(stdout).toString();
 }
