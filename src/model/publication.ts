@@ -67,9 +67,7 @@ export const imagePublicationSchema = z.strictObject({
   /** Ids of the known vulnerabilities at the time. */
   vulnerabilities: z.array(z.string()),
   /** Where it was pushed: `HOST/NAME:TAG`, and with which signatures. In the ledger alone; absent: nowhere. */
-  pushed: z
-    .array(z.strictObject({ to: z.string(), at: z.iso.datetime(), attached: z.string().optional() }))
-    .optional(),
+  pushed: z.array(z.strictObject({ to: z.string(), at: z.iso.datetime(), attached: z.string().optional() })).optional(),
 });
 
 /** The image tags that are published; the pointer `images/current`. */
