@@ -103,7 +103,7 @@ describe('status', () => {
     const all = await run(statusCommand, ['--packages']);
     expect(all.out.split('\n')).toEqual([
       'PACKAGE  STATE    PUBLISHED  GIT     UPSTREAM  WHY',
-      'hello    current  1.0-r0     1.0-r0  -         upstream has nothing newer than 1.0',
+      'hello    current  1.0-r0     1.0-r0  1.0       upstream has nothing newer than 1.0',
       'zlib     failing  1.0-r0     1.0-r0  1.1       the build of 1.1-r0 for x86_64-gnu failed in step "make": exit 2',
       '',
     ]);
