@@ -9,8 +9,8 @@ import {
 } from '../model/build.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type Objects, stagingKey } from '../ports/objects.ts';
-import { type BuildLog, createBuildLog } from './host/build-log.ts';
-import { buildFailure, isPassing } from './host/failure.ts';
+import { type BuildLog, createBuildLog } from './build-log.ts';
+import { buildFailure, isPassing } from './failure.ts';
 import type { PackagedTree } from './packaging.ts';
 
 /** What a build is known by. */

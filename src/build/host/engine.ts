@@ -7,18 +7,21 @@ import { resolveRecipe } from '../../model/recipe/resolve.ts';
 import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
 import { parseTarget } from '../../model/target.ts';
 import type { Workspace } from '../../ports/workspace.ts';
+import type { BuildLog } from '../build-log.ts';
 import { type BuildNames, type BuildOutcome, type BuildProgress, runBuild, type StepClock } from '../build-run.ts';
+import { type EnvironmentPackage, readLocked } from '../locked.ts';
 import type { PackagedTree } from '../packaging.ts';
-import type { BuildLog } from './build-log.ts';
+import { writeFiles } from '../recipe-files.ts';
+import { refuseUnless } from '../refusal.ts';
 import { writeConfiguration } from './configuration.ts';
 import { directories, type HostEngineContext } from './context.ts';
 import { hostCommands } from './host-tools.ts';
 import { readLicenseTexts } from './license-texts.ts';
 import { makeOutputDirectories, packageOutputs } from './outputs.ts';
-import { findRefusals, refuseUnless } from './refusals.ts';
-import { baseEnvironment, clockEnvironment, type EnvironmentPackage, makeRoot, readLocked } from './root.ts';
+import { findRefusals } from './refusals.ts';
+import { baseEnvironment, clockEnvironment, makeRoot } from './root.ts';
 import { createStepRunner, type StepRunner } from './step-runner.ts';
-import { runTest, writeFiles } from './test-run.ts';
+import { runTest } from './test-run.ts';
 
 /** Part of every build key: raised when the same request gives other bytes than before. */
 export const hostEngineVersion = 3;

@@ -1,6 +1,6 @@
 import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
 import type { Workspace } from '../../ports/workspace.ts';
-import type { BuildLog } from './build-log.ts';
+import type { BuildLog } from '../build-log.ts';
 import { directories } from './context.ts';
 
 /** Bytes; the longest licences of free software have 150,000. */

@@ -1,15 +1,7 @@
-import { RegrowError } from '../../errors.ts';
 import type { Recipe, RecipeEnvironment } from '../../model/recipe/recipe.ts';
 import type { ResolvedRecipe, ResolvedStep } from '../../model/recipe/resolved.ts';
 import type { Arch, Target } from '../../model/target.ts';
-
-/** Something that a recipe asks for and the host engine cannot give. */
-export interface Refusal {
-  /** `environment.accounts` */
-  readonly field: string;
-  readonly what: string;
-  readonly remedy: string;
-}
+import type { Refusal } from '../refusal.ts';
 
 export interface RefusalFacts {
   readonly recipe: Recipe;
@@ -58,22 +50,6 @@ export function findRefusals(facts: RefusalFacts): readonly Refusal[] {
     refuseSteps(one.test?.steps ?? [], `test of ${one.name}`, refuse);
   }
   return refusals;
-}
-
-/** Throws build.refused that names the recipe, the first field, and all reasons. */
-export function refuseUnless(
-  refusals: readonly Refusal[],
-  where: { readonly package: string; readonly file: string },
-  engine = 'the host engine',
-): void {
-  const first = refusals[0];
-  if (first === undefined) return;
-  const reasons = refusals.map((one) => `${one.field}: ${one.what}`).join('; ');
-  throw new RegrowError('build.refused', `${engine} cannot build ${where.package}: ${reasons}`, {
-    ...where,
-    field: first.field,
-    remedy: first.remedy,
-  });
 }
 
 type Refuse = (field: string, what: string, remedy?: string) => void;

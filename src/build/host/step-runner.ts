@@ -2,9 +2,9 @@ import { RegrowError } from '../../errors.ts';
 import type { BuildSource } from '../../model/build.ts';
 import type { ResolvedStep } from '../../model/recipe/resolved.ts';
 import type { Workspace } from '../../ports/workspace.ts';
-import type { BuildLog } from './build-log.ts';
+import type { BuildLog } from '../build-log.ts';
+import { stepFailed } from '../failure.ts';
 import type { HostEngineContext } from './context.ts';
-import { stepFailed } from './failure.ts';
 import { runNativeStep } from './native-steps.ts';
 
 /** Shells with `pipefail`, which recipes rely on; the first that the root has is taken. */

@@ -7,12 +7,14 @@ import type { ResolvedPackage, ResolvedTest } from '../../model/recipe/resolved.
 import { createPackageIndex, solve } from '../../model/solve.ts';
 import { type Libc, parseTarget } from '../../model/target.ts';
 import type { Workspace } from '../../ports/workspace.ts';
+import type { BuildLog } from '../build-log.ts';
+import { buildFailure, isPassing } from '../failure.ts';
+import { type EnvironmentPackage, readLocked } from '../locked.ts';
 import type { PackagedTree } from '../packaging.ts';
-import type { BuildLog } from './build-log.ts';
+import { writeFiles } from '../recipe-files.ts';
 import type { HostEngineContext } from './context.ts';
-import { buildFailure, isPassing } from './failure.ts';
 import { hostCommands } from './host-tools.ts';
-import { baseEnvironment, type EnvironmentPackage, makeRoot, readLocked } from './root.ts';
+import { baseEnvironment, makeRoot } from './root.ts';
 import { createStepRunner, type StepRunner } from './step-runner.ts';
 
 export interface TestRun {
@@ -69,19 +71,6 @@ export async function runTest(run: TestRun, context: HostEngineContext): Promise
   } finally {
     await workspace.remove(base);
   }
-}
-
-/** Files that lie beside the recipe, where the steps begin. */
-export async function writeFiles(workspace: Workspace, directory: string, request: BuildRequest): Promise<void> {
-  await workspace.makeDirectory(directory);
-  const prefix = `${request.package}/`;
-  for (const [path, content] of Object.entries(request.files)) {
-    const relative = path.startsWith(prefix) ? path.slice(prefix.length) : path;
-    const bytes = Buffer.from(content, 'base64');
-    const script = bytes.length > 2 && bytes[0] === 0x23 && bytes[1] === 0x21;
-    await workspace.write(`${directory}/${relative}`, bytes, script ? 0o755 : 0o644);
-  }
-  await workspace.setTimes(directory, request.recorded.sourceDateEpoch);
 }
 
 async function installed(run: TestRun, context: HostEngineContext, libc: Libc): Promise<readonly EnvironmentPackage[]> {

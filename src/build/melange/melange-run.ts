@@ -1,7 +1,7 @@
 import { RegrowError } from '../../errors.ts';
 import type { BuildRequest, MelangeProgram } from '../../model/build.ts';
 import type { Workspace } from '../../ports/workspace.ts';
-import type { BuildLog } from '../host/build-log.ts';
+import type { BuildLog } from '../build-log.ts';
 import { melangeEnvironment } from './arguments.ts';
 import { directories, type MelangeEngineContext, type MelangePlace, sandboxBegins, statusFile } from './context.ts';
 import { classify, full, lookedAt } from './failure-rules.ts';

@@ -2,7 +2,7 @@ import type { MelangeProgram } from '../../model/build.ts';
 import type { Recipe, RecipeEnvironment } from '../../model/recipe/recipe.ts';
 import type { ResolvedRecipe } from '../../model/recipe/resolved.ts';
 import type { Arch, Target } from '../../model/target.ts';
-import type { Refusal } from '../host/refusals.ts';
+import type { Refusal } from '../refusal.ts';
 import { type NativeStep, nativeSteps, networkInputs } from './native-steps.ts';
 
 export interface MelangeRefusalFacts {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { readPipelineDirectory } from '../../../src/adapters/pipeline-directory.ts';
 import { createHostTools, hostCommands } from '../../../src/build/host/host-tools.ts';
-import { findRefusals, refuseUnless } from '../../../src/build/host/refusals.ts';
+import { findRefusals } from '../../../src/build/host/refusals.ts';
+import { refuseUnless } from '../../../src/build/refusal.ts';
 import { createPipelineLibrary, parsePipeline } from '../../../src/model/recipe/pipeline.ts';
 import { parseRecipe } from '../../../src/model/recipe/recipe.ts';
 import { resolveRecipe } from '../../../src/model/recipe/resolve.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failureClass, isPassing } from '../../../../src/build/host/failure.ts';
+import { failureClass, isPassing } from '../../../../src/build/failure.ts';
 import { classify, type MelangeFailure } from '../../../../src/build/melange/failure-rules.ts';
 
 const failed = (more: Partial<MelangeFailure>): MelangeFailure => ({

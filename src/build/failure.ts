@@ -1,5 +1,5 @@
-import { type ErrorCode, RegrowError, toRegrowError } from '../../errors.ts';
-import type { BuildFailure, FailureClass } from '../../model/build.ts';
+import { type ErrorCode, RegrowError, toRegrowError } from '../errors.ts';
+import type { BuildFailure, FailureClass } from '../model/build.ts';
 
 const lines = 30;
 
