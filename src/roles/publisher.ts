@@ -3,23 +3,18 @@ import { createRegistries } from '../adapters/oci/registries.ts';
 import { RegrowError, toRegrowError } from '../errors.ts';
 import type { Queues } from '../jobs/queues.ts';
 import type { JobHandlers } from '../jobs/worker.ts';
-import type { Artifact } from '../model/artifact.ts';
 import type { BuildFailure } from '../model/build.ts';
 import type { Generation } from '../model/publication.ts';
-import type { PublishRequest } from '../model/request.ts';
-import type { PublishedResult, Refusal } from '../model/result.ts';
-import type { TargetName } from '../model/target.ts';
-import { planPublication, tieCandidates } from '../plan/ties.ts';
-import { type Candidate } from '../plan/transaction.ts';
+import type { PublishedResult } from '../model/result.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { Registries } from '../ports/registry.ts';
 import type { ImageKeys, ImageSigner, RepositoryKeys } from '../ports/signer.ts';
 import type { Keyless } from '../ports/sigstore.ts';
-import type { Attest, RefusedAddition } from '../publish/additions.ts';
+import type { Attest } from '../publish/additions.ts';
 import type { Patience } from '../publish/collect/plan.ts';
 import { takeOver } from '../publish/fence.ts';
-import { defaultKeep, type PublishOptions, publishRemaining, type Remaining } from '../publish/generation.ts';
+import { defaultKeep, type PublishOptions, publishRemaining } from '../publish/generation.ts';
 import { proveImage } from '../publish/image/index.ts';
 import { readCurrent } from '../publish/manifest.ts';
 import { createRepositoryMemory } from '../publish/memory.ts';
@@ -34,7 +29,8 @@ import { createImagePusher } from './image-pusher.ts';
 import { createKeylessHandlers, keylessOf } from './keyless.ts';
 import { announceImageKeys, announceKeys, imageKeyRingOf, keyRingOf } from './keys.ts';
 import { userAgent } from './parts.ts';
-import { sealVerdicts, sortByProof, type UnprovenBuild, verdictDigest } from './sealing.ts';
+import { refusalsOf, withoutRefused } from './refused.ts';
+import { sealVerdicts, sortByProof } from './sealing.ts';
 import { createChildProver, createChildVerifier, type Prove, type Verify } from './verifier.ts';
 
 export interface PublisherContext {
@@ -62,6 +58,7 @@ export interface PublisherContext {
 
 /** How long a publisher that another took over from may take to end, milliseconds. */
 const leaveTime = 60_000;
+
 /** Starts the one publisher; makes its key when there is none. */
 export async function startPublisher(host: RoleHost): Promise<void> {
   const { config, exec, objects, queues, clock, paths } = host.parts;
@@ -258,50 +255,4 @@ function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
     last = mine.catch(() => undefined);
     return mine;
   };
-}
-
-/** Leaves out whole origins, on every target, and whatever cannot be there without them: what is left stays consistent. */
-const withoutRefused: Remaining = (published, left, refused) => {
-  const lost = new Set(refused.map(({ addition }) => addition.artifact.info.origin));
-  const candidates = candidatesOf([...left, ...refused.map(({ addition }) => addition.artifact)]);
-  const ties = tieCandidates(published, candidates);
-  const { publish } = planPublication(published, candidates, ties, (origin) => !lost.has(origin));
-  return publish.flatMap(({ artifacts }) => [...artifacts.values()].flat());
-};
-
-function candidatesOf(artifacts: readonly Artifact[]): readonly Candidate[] {
-  const byOrigin = new Map<string, Map<TargetName, Artifact[]>>();
-  for (const artifact of artifacts) {
-    const { origin } = artifact.info;
-    const own = byOrigin.get(origin) ?? new Map<TargetName, Artifact[]>();
-    own.set(artifact.target, [...(own.get(artifact.target) ?? []), artifact]);
-    byOrigin.set(origin, own);
-  }
-  return [...byOrigin].map(([origin, own]) => ({ origin, artifacts: own }));
-}
-
-/** One refusal for each origin, with the first reason. */
-function refusalsOf(
-  request: PublishRequest,
-  refused: readonly RefusedAddition[],
-  unproven: readonly UnprovenBuild[],
-): readonly Refusal[] {
-  const refusals = new Map<string, Refusal>();
-  for (const { addition, error } of refused) {
-    const { origin } = addition.artifact.info;
-    if (refusals.has(origin)) continue;
-    const own = request.add.filter(({ artifact }) => artifact.info.origin === origin);
-    const digests = own.map(({ artifact }) => artifact.digest).toSorted();
-    const doubted = unproven.flatMap(({ buildKey, package: about, verdict }) =>
-      verdict === undefined || about !== origin ? [] : [{ buildKey, verdict: verdictDigest(verdict) }],
-    );
-    refusals.set(origin, {
-      package: origin,
-      code: error.code,
-      message: error.message,
-      digests,
-      ...(doubted.length === 0 ? {} : { doubted }),
-    });
-  }
-  return [...refusals.values()];
 }

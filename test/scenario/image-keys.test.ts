@@ -3,33 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createLogger } from '../../src/log.ts';
 import { startDaemon } from '../../src/roles/daemon.ts';
 import { type FakeRegistry, startFakeRegistry } from '../fakes/registry.ts';
+import { regrow, until } from './support/command.ts';
 
-/** Milliseconds. */
-const patience = 60_000;
 const folder = mkdtempSync(join(tmpdir(), 'regrow-image-keys-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-async function regrow(...args: string[]): Promise<string> {
-  let out = '';
-  const stdout = { write: (text: string) => (out += text) };
-  await runProgram(args, { stdout, stderr: { write: () => true }, version: '0.0.0' });
-  return out;
-}
-
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  for (const end = Date.now() + patience; Date.now() < end; await sleep(200)) {
-    const found = await look();
-    if (found !== undefined) return found;
-  }
-  throw new Error(`not in ${patience} ms: ${what}`);
-}
 
 interface Layers {
   readonly layers: readonly { readonly digest: string; readonly annotations: Readonly<Record<string, string>> }[];

@@ -2,10 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { createFsReader } from '../../src/adapters/objects/fs-reader.ts';
-import { runProgram } from '../../src/cli/program.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createLogger } from '../../src/log.ts';
 import type { Status } from '../../src/model/status.ts';
@@ -14,26 +12,10 @@ import { startDaemon } from '../../src/roles/daemon.ts';
 import { statePaths } from '../../src/roles/parts.ts';
 import { startFakeRegistry } from '../fakes/registry.ts';
 import { identity, identityToken, startFakeSigstore } from '../fakes/sigstore.ts';
+import { regrow, until } from './support/command.ts';
 
-/** Milliseconds. */
-const patience = 60_000;
 const folder = mkdtempSync(join(tmpdir(), 'regrow-keyless-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-async function regrow(...args: string[]): Promise<string> {
-  let out = '';
-  const stdout = { write: (text: string) => (out += text) };
-  await runProgram(args, { stdout, stderr: { write: () => true }, version: '0.0.0' });
-  return out;
-}
-
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  for (const end = Date.now() + patience; Date.now() < end; await sleep(200)) {
-    const found = await look();
-    if (found !== undefined) return found;
-  }
-  throw new Error(`not in ${patience} ms: ${what}`);
-}
 
 test('while Sigstore does not answer packages are published and images wait; afterwards all have the signature of who runs it', {
   timeout: 240_000,

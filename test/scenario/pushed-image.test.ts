@@ -2,28 +2,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { createFsReader } from '../../src/adapters/objects/fs-reader.ts';
-import { runProgram } from '../../src/cli/program.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createLogger } from '../../src/log.ts';
 import { createRepositoryView } from '../../src/report/repository.ts';
 import { startDaemon } from '../../src/roles/daemon.ts';
 import { statePaths } from '../../src/roles/parts.ts';
 import { startFakeRegistry } from '../fakes/registry.ts';
+import { regrow, until } from './support/command.ts';
 
-/** Milliseconds. */
-const patience = 40_000;
 const folder = mkdtempSync(join(tmpdir(), 'regrow-pushed-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-async function regrow(...args: string[]): Promise<string> {
-  let out = '';
-  const stdout = { write: (text: string) => (out += text) };
-  await runProgram(args, { stdout, stderr: { write: () => true }, version: '0.0.0' });
-  return out;
-}
 
 test('what the daemon publishes is at the registry a moment later, signed, and it says so', {
   timeout: 120_000,
@@ -42,11 +32,10 @@ test('what the daemon publishes is at the registry a moment later, signed, and i
   try {
     const view = createRepositoryView(createFsReader(statePaths(config).objects));
     const to = `${new URL(registry.address).host}/box/hello:latest`;
-    let explained = '';
-    for (const until = Date.now() + patience; !explained.includes(to); await sleep(200)) {
-      if (Date.now() > until) throw new Error(`not pushed in ${patience} ms: ${explained}`);
-      explained = await regrow('explain', 'hello:latest', '--config', file);
-    }
+    await until(`hello:latest says that it is at ${to}`, async () => {
+      const explained = await regrow('explain', 'hello:latest', '--config', file);
+      return explained.includes(to) ? explained : undefined;
+    });
     const { images } = await view.images();
     const digest = images.find(({ ref }) => ref === 'hello:latest')?.digest ?? '';
     const tags = [...registry.manifests.keys()].filter((key) => !key.includes('sha256:'));
